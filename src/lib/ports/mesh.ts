@@ -1,0 +1,70 @@
+/**
+ * What the story needs from the network: topics for what is public, direct channels for what is sealed.
+ *
+ * A PeerId here is the libp2p text form of a node's Ed25519 key (`12D3KooW…`); protocol/ids converts.
+ */
+import type { Topic } from '#lib/protocol/topic.ts';
+
+export type PeerId = string;
+
+/** How a message on a topic was judged; `ignore` costs its forwarder nothing, `reject` stops it from spreading. */
+export type Verdict = 'accept' | 'ignore' | 'reject';
+
+export interface Peer {
+	readonly id: PeerId;
+	/** `direct`: WebRTC or a transport of one's own; `relayed`: limited connection through a relay; `relay`: the peer is a relay. */
+	readonly path: 'direct' | 'relayed' | 'relay';
+	readonly roundTripMs: number | undefined;
+}
+
+export type MeshEvent =
+	| { readonly type: 'peer-up'; readonly peer: Peer }
+	/** `goodbye`: it said so; `silent`: heartbeats stopped; `closed`: the connection went. */
+	| { readonly type: 'peer-down'; readonly peer: PeerId; readonly why: 'goodbye' | 'silent' | 'closed' }
+	| { readonly type: 'relay-up'; readonly address: string }
+	| { readonly type: 'relay-down'; readonly address: string };
+
+/**
+ * An ordered, encrypted, two-way message channel with one peer over a direct (never limited) connection.
+ * Messages arrive whole or not at all, each at most `MAX_CHANNEL_MESSAGE` bytes (protocol/limits).
+ */
+export interface Channel {
+	readonly peer: PeerId;
+	/** Resolves when the message was handed to the transport and the send buffer has room again. Rejects with `channel-closed`. */
+	send(message: Uint8Array): Promise<void>;
+	/** Ends when the other side closed; throws a Refusal `peer-lost` or `channel-closed` when it broke. Single consumer. */
+	readonly messages: AsyncIterable<Uint8Array>;
+	/** Says no more will be sent, after what was sent has left. */
+	close(): Promise<void>;
+	abort(): void;
+}
+
+export interface Mesh {
+	readonly self: PeerId;
+	start(): Promise<void>;
+	/** Says GOODBYE to direct peers, then closes. Never throws. */
+	stop(): Promise<void>;
+	/** Addresses at which this node can be dialled just now (may be empty when no relay is up). */
+	addresses(): readonly string[];
+	peers(): readonly Peer[];
+	/** Adds a relay; connects and keeps reconnecting (with back-off) until stop. */
+	addRelay(address: string): void;
+	/** Relays known, and whether each is connected. */
+	relays(): readonly { readonly address: string; readonly up: boolean }[];
+	/** Public, unencrypted, may be forwarded by anyone. */
+	publish(topic: Topic, message: Uint8Array): Promise<void>;
+	/**
+	 * Hears a topic. `judge` runs before forwarding and must be cheap; only accepted messages reach `hear`. Returns how to stop.
+	 * A node never hears its own messages.
+	 */
+	subscribe(
+		topic: Topic,
+		judge: (message: Uint8Array) => Verdict | Promise<Verdict>,
+		hear: (message: Uint8Array) => void
+	): () => void;
+	/** Opens a job channel, dialling one of `addresses` when no direct connection stands. Refusals: `unreachable`, `aborted`. */
+	open(peer: PeerId, addresses: readonly string[], signal: AbortSignal): Promise<Channel>;
+	/** Channels that others open to us. Returns how to stop. */
+	onChannel(accept: (channel: Channel) => void): () => void;
+	observe(listener: (event: MeshEvent) => void): () => void;
+}

@@ -1,0 +1,153 @@
+/**
+ * What a node remembers. One table per noun; every put is whole and idempotent, so it may be repeated after a lost leader.
+ * Refusals: `storage-full`, `storage-unavailable`.
+ */
+
+/** A change seen by any view in any tab of the profile. */
+export interface TableChange {
+	readonly key: string;
+	readonly kind: 'put' | 'delete';
+}
+
+export interface Table<T> {
+	get(key: string): Promise<T | undefined>;
+	put(value: T): Promise<void>;
+	delete(key: string): Promise<void>;
+	/** Newest first by the table's own time field; all when no limit is given. */
+	list(limit?: number): Promise<readonly T[]>;
+	/** Hears changes made by this tab and by others. Returns how to stop. */
+	observe(listener: (change: TableChange) => void): () => void;
+}
+
+/** A conversation's head; its messages stand in `messages` under the same conversation id. */
+export interface Conversation {
+	readonly id: string;
+	readonly title: string;
+	readonly createdAt: number;
+	readonly updatedAt: number;
+}
+
+/** One message. An answer keeps its token ids so that a lost answer can be continued exactly. */
+export interface Message {
+	readonly id: string;
+	readonly conversation: string;
+	readonly role: 'user' | 'assistant';
+	readonly text: string;
+	/** Unix ms. */
+	readonly createdAt: number;
+	/** Place in the conversation, from 0. */
+	readonly order: number;
+	readonly answer?: Answer;
+}
+
+/** How an answer came about. */
+export interface Answer {
+	readonly by: 'device' | 'mesh' | 'fixed';
+	readonly status: 'running' | 'done' | 'stopped' | 'lost' | 'failed';
+	readonly model: string | undefined;
+	/** PeerId of the executor for mesh answers. */
+	readonly executor: string | undefined;
+	readonly region: string | undefined;
+	readonly tokens: readonly number[];
+	readonly tokensPerSecond: number | undefined;
+	/** Microcredits. */
+	readonly price: number | undefined;
+	/** Key in `receipts`. */
+	readonly receipt: string | undefined;
+	/** Code from protocol/errors when it failed or was lost. */
+	readonly code: string | undefined;
+	/** Text positions (in characters) at which another executor went on. */
+	readonly seams: readonly number[];
+}
+
+/** A job this account asked for. */
+export interface OriginatedJob {
+	/** Hex of the job id. */
+	readonly id: string;
+	readonly createdAt: number;
+	readonly model: string;
+	readonly state: 'announced' | 'assigned' | 'running' | 'finished' | 'failed' | 'lost' | 'cancelled';
+	readonly executor: string | undefined;
+	readonly receipt: string | undefined;
+	readonly code: string | undefined;
+	/** Key of the message its answer goes to. */
+	readonly message: string | undefined;
+}
+
+/** A bid heard for one of this account's jobs. */
+export interface HeardBid {
+	/** `<job id>:<executor>` */
+	readonly id: string;
+	readonly job: string;
+	readonly executor: string;
+	readonly heardAt: number;
+	/** Microcredits per 1,000 tokens. */
+	readonly pricePer1k: number;
+	readonly chosen: boolean;
+	readonly reason: string;
+}
+
+/** A job this node answered for somebody. Never its text. */
+export interface AssignedJob {
+	readonly id: string;
+	readonly createdAt: number;
+	readonly endedAt: number | undefined;
+	readonly model: string;
+	readonly state: 'running' | 'success' | 'cancelled' | 'partial' | 'failed';
+	readonly tokens: number;
+	/** Microcredits. */
+	readonly price: number;
+	readonly sameAccount: boolean;
+	readonly receipt: string | undefined;
+	readonly code: string | undefined;
+}
+
+/** A receipt in whatever state of completeness it was reached; bytes are the signed envelopes as received. */
+export interface ReceiptRecord {
+	/** CID text of the receipt body, or of the last checkpoint body for a partial one. */
+	readonly cid: string;
+	readonly kind: 'sealed' | 'checkpoint';
+	readonly role: 'originator' | 'executor';
+	readonly job: string;
+	readonly createdAt: number;
+	/** ExecutionReceiptV1 or CheckpointV1 envelope. */
+	readonly document: Uint8Array;
+	/** Countersignature or acknowledgement envelope of the other side, when it came. */
+	readonly counterpart: Uint8Array | undefined;
+	/** Facts the CheckpointV1 alone does not hold, from the terms both sides agreed on. */
+	readonly terms: Uint8Array | undefined;
+}
+
+/** What this node last offered, so that a reload resumes with the same statement. */
+export interface LocalCapability {
+	readonly id: 'self';
+	readonly savedAt: number;
+	/** CapabilityAdvertisementV1 envelope. */
+	readonly document: Uint8Array;
+}
+
+/** One named setting of this profile. */
+export interface Setting {
+	readonly id: string;
+	readonly savedAt: number;
+	readonly value: string | number | boolean;
+}
+
+export interface Store {
+	readonly conversations: Table<Conversation>;
+	readonly messages: Table<Message> & {
+		/** In order. */
+		of(conversation: string): Promise<readonly Message[]>;
+	};
+	readonly jobs: Table<OriginatedJob>;
+	readonly bids: Table<HeardBid>;
+	readonly assigned: Table<AssignedJob>;
+	readonly receipts: Table<ReceiptRecord>;
+	readonly capabilities: Table<LocalCapability>;
+	readonly settings: Table<Setting>;
+	/** `kept`: IndexedDB; `memory`: nothing survives this tab (private window, storage refused). */
+	readonly durability: 'kept' | 'memory';
+	/** Whether this tab writes for the profile just now. */
+	readonly leading: boolean;
+	close(): Promise<void>;
+}
