@@ -140,15 +140,16 @@ function borders(ranked: readonly Candidate[], sampling: Sampling, margin: numbe
 	const enough = (total * sampling.topPMilli) / 1000;
 	// Every weight may be off by the factor e^(margin·scale), and so may the sum it is compared with.
 	const slack = sampling.topPMilli === 1000 ? Number.POSITIVE_INFINITY : enough * (exp(2 * margin * scale) - 1);
-	const possible: Candidate[] = [];
-	const certain: Candidate[] = [];
-	let before = 0;
-	ranked.forEach((candidate, rank) => {
-		if (candidate.logit >= last - margin && before < enough + slack) possible.push(candidate);
-		const insideMass = sampling.topPMilli === 1000 || rank === 0 || before + margin * scale * total < enough - slack;
-		if (candidate.logit > next + margin && rank < sampling.topK && insideMass) certain.push(candidate);
-		before += weights[rank] as number;
-	});
+	// Noise may also change the order: the least and the most mass that can stand before a candidate.
+	const before = (candidate: Candidate, reach: number) =>
+		ranked.reduce((sum, rival, i) => (rival !== candidate && rival.logit > candidate.logit + reach ? sum + (weights[i] as number) : sum), 0);
+	const possible = ranked.filter((candidate) => candidate.logit >= last - margin && before(candidate, margin) < enough + slack);
+	const certain = ranked.filter(
+		(candidate, rank) =>
+			rank < sampling.topK &&
+			candidate.logit > next + margin &&
+			(sampling.topPMilli === 1000 || before(candidate, -margin) < enough - slack)
+	);
 	return { possible, certain };
 }
 
