@@ -1,0 +1,95 @@
+/**
+ * The last touch on the built page: addresses relative to wherever it is served from, and a Content-Security-Policy.
+ *
+ * SvelteKit writes `/_app/...` into the page of a hash-routed app whatever `paths.relative` says. Under `/ipfs/<cid>/` those
+ * addresses miss. The page is mended after SvelteKit wrote it and before the precache list is made, so that the list, the
+ * page in `build/` and the hash in the policy are all of the same bytes.
+ */
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Plugin } from 'vite';
+
+const OUTPUT = path.resolve('.svelte-kit/output');
+const PAGE = path.join(OUTPUT, 'prerendered/pages/index.html');
+
+/** What the page may load and from where. Everything not named is refused. */
+function policy(inlineScripts: string[]): string {
+	const hashes = inlineScripts.map((text) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`);
+	const rules: Record<string, string> = {
+		'default-src': "'self'",
+		// 'wasm-unsafe-eval' lets the engine compile its WebAssembly; it does not allow eval of JavaScript.
+		'script-src': ["'self'", "'wasm-unsafe-eval'", ...hashes].join(' '),
+		'worker-src': "'self' blob:",
+		'style-src': "'self'",
+		// Svelte writes style attributes into templates; an attribute cannot load anything that img-src does not allow.
+		'style-src-attr': "'unsafe-inline'",
+		'img-src': "'self' data: blob:",
+		// ws: and wss: are relays, whose addresses are the person's choice and cannot be known at build time.
+		'connect-src': "'self' ws: wss:",
+		'manifest-src': "'self'",
+		'object-src': "'none'",
+		'frame-src': "'none'",
+		'base-uri': "'none'",
+		'form-action': "'none'"
+	};
+	return Object.entries(rules)
+		.map(([name, value]) => `${name} ${value}`)
+		.join('; ');
+}
+
+/** Makes every address of the page relative and puts the policy first in its head. Refuses a page that would still reach for the root. */
+export function mendPage(html: string): string {
+	const relative = html.replaceAll(/(href|src)="\/(?!\/)/g, '$1="./').replaceAll(/import\("\/(?!\/)/g, 'import("./');
+	const left = /(?:href|src)="\/|import\("\/|["'`]\/_app\//.exec(relative);
+	if (left)
+		throw new Error(`the built page still names an absolute address: ${relative.slice(left.index, left.index + 60)}`);
+	const scripts = [...relative.matchAll(/<script(?![^>]*\ssrc=)[^>]*>([\s\S]*?)<\/script>/g)].map(
+		(match) => match[1] ?? ''
+	);
+	const mark = '<meta charset="utf-8" />';
+	if (!relative.includes(mark)) throw new Error(`the built page has no ${mark}; the policy must follow it directly`);
+	return relative.replace(
+		mark,
+		() => `${mark}\n\t\t<meta http-equiv="content-security-policy" content="${policy(scripts)}" />`
+	);
+}
+
+/** Vite plugin: mends the prerendered page. It must stand before the plugin that makes the precache list. */
+export function mendShellPage(): Plugin {
+	let forServer = false;
+	return {
+		name: 'fireweed:shell-page',
+		apply: 'build',
+		enforce: 'pre',
+		configResolved(config) {
+			forServer = Boolean(config.build.ssr);
+		},
+		closeBundle: {
+			sequential: true,
+			async handler() {
+				// SvelteKit builds twice, server and client; the page exists when the server build closes.
+				if (!forServer) return;
+				await writeFile(PAGE, mendPage(await readFile(PAGE, 'utf8')));
+			}
+		}
+	};
+}
+
+/** Workbox's list of files, turned into ours: addresses relative to the worker's folder, each with the SHA-256 of its bytes. */
+export async function precacheList(entries: { url: string; revision: string | null; size: number }[]) {
+	const manifest = await Promise.all(
+		entries.map(async ({ url, size }) => {
+			const bytes = await readFile(path.join(OUTPUT, url));
+			const address = url === 'prerendered/pages/index.html' ? './' : `./${url.replace(/^client\//, '')}`;
+			return {
+				url: address,
+				revision: createHash('sha256').update(bytes).digest('base64url'),
+				bytes: bytes.length,
+				size
+			};
+		})
+	);
+	manifest.sort((a, b) => (a.url < b.url ? -1 : 1));
+	return { manifest };
+}

@@ -1,0 +1,20 @@
+import adapter from '@sveltejs/adapter-static';
+import { vitePreprocess } from '@sveltejs/vite-plugin-svelte';
+import { readFileSync } from 'node:fs';
+
+const { version } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8'));
+
+/** @type {import('@sveltejs/kit').Config} */
+export default {
+	preprocess: vitePreprocess(),
+	kit: {
+		adapter: adapter({ pages: 'build', assets: 'build', strict: true }),
+		// One page and `#/...` routes: the build works from any folder of any server, an IPFS path included.
+		router: { type: 'hash' },
+		paths: { relative: true },
+		// Kit's default is the time of the build, which would change the CID of an unchanged app.
+		version: { name: version },
+		// src/lib/survival/shell.ts registers it and can say why it could not.
+		serviceWorker: { register: false }
+	}
+};
