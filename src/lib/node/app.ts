@@ -1,0 +1,157 @@
+/**
+ * The face of a running tab towards its screens: what `src/lib/tab.ts` provides and the user interface consumes.
+ * Types only; the interface asks for nothing else.
+ */
+import type { Identity } from '#lib/ports/keys.ts';
+import type { MeshEvent, Peer } from '#lib/ports/mesh.ts';
+import type { EngineReady, LoadProgress, Turn } from '#lib/ports/engine.ts';
+import type { Store } from '#lib/ports/store.ts';
+import type { Sampling } from '#lib/protocol/sampler.ts';
+import type { Code } from '#lib/protocol/errors.ts';
+import type { ContributeEvent, OriginateEvent } from './events.ts';
+
+/** A wish to be answered, by this device or by the mesh. */
+export interface Wish {
+	readonly turns: readonly Turn[];
+	/** Answer tokens already shown, when a lost or stopped answer is to go on. */
+	readonly continueFrom: readonly number[];
+	/** Undefined: the default of the place that answers. */
+	readonly model: string | undefined;
+	readonly sampling: Sampling;
+	readonly minTokens: number;
+	readonly maxTokens: number;
+	/** Key of the message the answer goes to. */
+	readonly message: string | undefined;
+}
+
+/** An answer of this device. */
+export type LocalEvent =
+	| { readonly type: 'loading'; readonly progress: LoadProgress }
+	| { readonly type: 'words'; readonly text: string; readonly tokens: readonly number[]; readonly position: number }
+	| {
+			readonly type: 'finished';
+			readonly status: 'success' | 'cancelled';
+			readonly tokens: number;
+			readonly tokensPerSecond: number;
+			readonly model: string;
+			readonly modelName: string;
+			readonly droppedTurns: number;
+	  }
+	/** Fixed, reviewed text stands in for the model (crisis, health, danger). */
+	| { readonly type: 'fixed'; readonly text: string; readonly topic: string }
+	| { readonly type: 'failed'; readonly code: Code };
+
+export type EngineState =
+	| { readonly state: 'idle' }
+	| { readonly state: 'loading'; readonly progress: LoadProgress | undefined }
+	| { readonly state: 'ready'; readonly ready: EngineReady }
+	| { readonly state: 'failed'; readonly code: Code };
+
+export type ContributeState =
+	| { readonly state: 'off' }
+	| { readonly state: 'loading'; readonly progress: LoadProgress | undefined }
+	| { readonly state: 'connecting' }
+	/** Waiting for jobs; `relays` and `peers` that can reach this tab. */
+	| { readonly state: 'ready'; readonly tokensPerSecond: number; readonly model: string; readonly jobs: number }
+	| { readonly state: 'working'; readonly tokensPerSecond: number; readonly model: string; readonly jobs: number }
+	| { readonly state: 'failed'; readonly code: Code };
+
+export interface MeshState {
+	/** `off`: not started (nothing leaves this device); `starting`, `on`, `alone`: started but nobody is reachable. */
+	readonly state: 'off' | 'starting' | 'on' | 'alone';
+	readonly peers: readonly Peer[];
+	readonly relays: readonly { readonly address: string; readonly up: boolean }[];
+	/** Executors heard of lately that offer a model. */
+	readonly offers: readonly Offer[];
+}
+
+/** A model somebody offers, from its capability advertisement. */
+export interface Offer {
+	readonly executor: string;
+	readonly account: string;
+	readonly region: string | undefined;
+	readonly model: string;
+	readonly modelName: string;
+	readonly tokensPerSecond: number;
+	/** Microcredits per 1,000 tokens. */
+	readonly pricePer1k: number;
+	readonly free: boolean;
+	readonly heardAt: number;
+}
+
+/** Observable value; calls back at once with the present value and on every change. */
+export interface Watched<T> {
+	readonly value: T;
+	observe(listener: (value: T) => void): () => void;
+}
+
+/** One signature of a receipt, checked here and now. */
+export interface SignatureCheck {
+	readonly who: 'executor' | 'originator';
+	/** Public key as did:key. */
+	readonly key: string;
+	readonly valid: boolean;
+	/** Missing when that side never signed. */
+	readonly present: boolean;
+}
+
+/** A receipt opened for reading, every field in plain values. */
+export interface OpenedReceipt {
+	readonly cid: string;
+	readonly kind: 'sealed' | 'checkpoint';
+	readonly role: 'originator' | 'executor';
+	readonly job: string;
+	readonly epoch: number;
+	readonly status: 'success' | 'failed' | 'cancelled' | 'partial';
+	readonly executor: string;
+	readonly executorAccount: string | undefined;
+	readonly model: string | undefined;
+	readonly modelName: string | undefined;
+	readonly engineClass: string | undefined;
+	readonly weightsHash: string | undefined;
+	readonly promptTokens: number | undefined;
+	readonly answerTokens: number;
+	readonly startedAt: number | undefined;
+	readonly endedAt: number | undefined;
+	/** Microcredits. */
+	readonly price: number | undefined;
+	readonly pricePer1k: number | undefined;
+	readonly signatures: readonly SignatureCheck[];
+	/** CIDs of receipts this one continues. */
+	readonly predecessors: readonly string[];
+	/** The CID recomputed over the bytes equals the recorded one. */
+	readonly cidMatches: boolean;
+	/** The whole document as JSON-able plain data for export. */
+	readonly fields: Readonly<Record<string, string | number | boolean | null>>;
+	/** Envelope bytes as stored, for export. */
+	readonly document: Uint8Array;
+}
+
+export interface App {
+	readonly identity: Identity;
+	readonly store: Store;
+	readonly engine: Watched<EngineState>;
+	readonly mesh: Watched<MeshState>;
+	readonly contribution: Watched<ContributeState>;
+	/** Loads the embedded model ahead of the first message. */
+	warm(): void;
+	/** Answers on this device. Aborting stops within a step and still ends with `finished`, status `cancelled`. */
+	answerHere(wish: Wish, signal: AbortSignal): AsyncIterable<LocalEvent>;
+	/** Answers over the mesh, starting it first when needed. */
+	answerByMesh(wish: Wish, signal: AbortSignal): AsyncIterable<OriginateEvent>;
+	/** Joins the mesh without asking or contributing (so that offers become visible). */
+	joinMesh(): Promise<void>;
+	startContributing(): Promise<void>;
+	stopContributing(): Promise<void>;
+	observeContribution(listener: (event: ContributeEvent) => void): () => void;
+	observeMesh(listener: (event: MeshEvent) => void): () => void;
+	/** Relay addresses from `?relay=` that need the person's word before use. */
+	readonly relaysToConfirm: readonly string[];
+	/** Uses a relay for this visit only; it is never stored. */
+	useRelay(address: string): void;
+	openReceipt(cid: string): Promise<OpenedReceipt | undefined>;
+	/** Test-only length wish from `?minTokens=` on loopback; 0 otherwise. */
+	readonly minTokens: number;
+	/** Says GOODBYE and releases locks; called on pagehide. */
+	leave(): void;
+}

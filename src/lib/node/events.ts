@@ -1,0 +1,65 @@
+/**
+ * What the story tells its listeners: discriminated unions, never bags of booleans. The user interface reads nothing else of a running job.
+ */
+import type { Code } from '#lib/protocol/errors.ts';
+import type { Verdict } from '#lib/market/admit.ts';
+
+/** Who answers, as far as a person wants to know. */
+export interface ExecutorFacts {
+	/** PeerId. */
+	readonly id: string;
+	/** `did:key` of its account. */
+	readonly account: string;
+	readonly sameAccount: boolean;
+	/** Self-declared. */
+	readonly region: string | undefined;
+	/** Model id and readable name. */
+	readonly model: string;
+	readonly modelName: string;
+	/** Microcredits per 1,000 tokens; 0 between nodes of one account. */
+	readonly pricePer1k: number;
+}
+
+/** One life of a job as its originator sees it. Exactly one `finished`, `lost` or `failed` ends it. */
+export type OriginateEvent =
+	| { readonly type: 'announced'; readonly job: string }
+	| { readonly type: 'bid'; readonly executor: string; readonly pricePer1k: number }
+	/** Somebody could answer after loading its model. */
+	| { readonly type: 'interest'; readonly executor: string; readonly readyInMs: number }
+	| { readonly type: 'assigned'; readonly executor: ExecutorFacts; readonly reason: string }
+	| { readonly type: 'accepted'; readonly promptTokens: number }
+	/** `tokens` and `text` are new; `position` is that of the first of them. */
+	| { readonly type: 'words'; readonly text: string; readonly tokens: readonly number[]; readonly position: number }
+	/** A checkpoint was verified and acknowledged; `receipt` is the CID of what is now claimable. */
+	| { readonly type: 'checkpoint'; readonly tokens: number; readonly receipt: string }
+	| {
+			readonly type: 'finished';
+			readonly status: 'success' | 'cancelled' | 'partial';
+			readonly receipt: string;
+			readonly tokens: number;
+			readonly tokensPerSecond: number;
+			/** Microcredits. */
+			readonly price: number;
+			readonly droppedTurns: number;
+	  }
+	/** The executor went away, stalled or lied after `tokens` verified tokens; what was shown stays. */
+	| { readonly type: 'lost'; readonly code: Code; readonly tokens: number; readonly receipt: string | undefined }
+	/** Nothing was answered. */
+	| { readonly type: 'failed'; readonly code: Code };
+
+/** What a contributing node tells its screen. Never a text. */
+export type ContributeEvent =
+	| { readonly type: 'ready'; readonly model: string; readonly tokensPerSecond: number }
+	| { readonly type: 'considered'; readonly job: string; readonly verdict: Verdict['type'] }
+	| { readonly type: 'started'; readonly job: string; readonly sameAccount: boolean }
+	| { readonly type: 'progress'; readonly job: string; readonly tokens: number }
+	| {
+			readonly type: 'ended';
+			readonly job: string;
+			readonly status: 'success' | 'cancelled' | 'partial' | 'failed';
+			readonly tokens: number;
+			readonly price: number;
+			readonly receipt: string | undefined;
+			readonly code: Code | undefined;
+	  }
+	| { readonly type: 'refused'; readonly code: Code };
