@@ -76,6 +76,7 @@ export default ts.config(
 	},
 	{
 		files: ['**/*.svelte', '**/*.svelte.ts'],
+		rules: { 'prefer-const': 'off', 'svelte/prefer-const': 'error' },
 		languageOptions: { parserOptions: { parser: ts.parser, svelteConfig } }
 	},
 	{
