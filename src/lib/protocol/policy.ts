@@ -1,0 +1,74 @@
+/**
+ * ExecutionPolicy: what an originator asks of whoever answers. One table in docs/spec/policy.md.
+ *
+ * Only the public part is announced; whom an originator trusts by name stays at home, because a list of friends is a fingerprint.
+ */
+import { sha256 } from '@noble/hashes/sha2.js';
+import { encodeCanonical } from './encode.ts';
+import { MAX_PRICE } from './limits.ts';
+import { bytes, fields, integer, list, optional, text, word, type Infer } from './shape.ts';
+
+/** The part that travels in an announcement and is hashed into the receipt. */
+export const publicPolicy = fields({
+	/** Microcredits per 1,000 tokens, prompt and answer counted alike: the RFC's max_acceptable_bid_tokens, exact. */
+	maxPricePer1k: integer(0, MAX_PRICE),
+	/** Microcredits for the whole job. */
+	maxPrice: integer(0, MAX_PRICE),
+	/** 0 … 1,000; 0 admits newcomers. */
+	minStanding: integer(0, 1000),
+	/** Self-declared regions that may answer; empty: any. */
+	regions: list(text(32, 1), 16),
+	/** e.g. `ort-wasm-1t`; absent: any. */
+	engineClass: optional(text(32, 1)),
+	/** Exact weights; absent: whatever goes under the model's name. */
+	weightsHash: optional(bytes(32)),
+	/** From assignment to the end of the answer, milliseconds. */
+	deadlineMs: integer(1_000, 3_600_000),
+	/** How many executors shall answer independently. */
+	redundancy: integer(1, 8),
+	/** Standby executors that follow along. */
+	hedge: integer(0, 3),
+	/** To whom the text may be shown for checking (protocol.md 7). */
+	disclose: word('none', 'named', 'any')
+});
+export type PublicPolicy = Infer<typeof publicPolicy>;
+
+/** Whom the originator lets answer; decided at home among the bids. */
+export type Trust =
+	| { readonly who: 'anyone' }
+	| { readonly who: 'standing'; readonly atLeast: number }
+	/** `did:key` texts of accounts. */
+	| { readonly who: 'these'; readonly accounts: readonly string[] };
+
+export interface ExecutionPolicy extends PublicPolicy {
+	readonly trust: Trust;
+}
+
+/** Anyone, up to ten credits per 1,000 tokens, ten minutes, one executor, nothing disclosed. */
+export const DEFAULT_POLICY: ExecutionPolicy = {
+	maxPricePer1k: 10_000_000,
+	maxPrice: 100_000_000,
+	minStanding: 0,
+	regions: [],
+	deadlineMs: 600_000,
+	redundancy: 1,
+	hedge: 0,
+	disclose: 'none',
+	trust: { who: 'anyone' }
+};
+
+/** The policy without what stays at home. */
+export function publicPart(policy: ExecutionPolicy): PublicPolicy {
+	const { trust: _kept, ...rest } = policy;
+	return rest;
+}
+
+/** SHA-256 of the canonical public part; stands in the receipt. */
+export function policyHash(policy: PublicPolicy): Uint8Array {
+	return sha256(encodeCanonical(policy));
+}
+
+/** What `tokens` cost, in microcredits, rounded up: nobody works for less than agreed. */
+export function priceOf(pricePer1k: number, tokens: number): number {
+	return Math.ceil((pricePer1k * tokens) / 1000);
+}

@@ -1,0 +1,73 @@
+/**
+ * ExecutionReceiptV1: one page, two signatures, the same bytes, one CID. Every outcome has one (protocol.md 6).
+ *
+ * The executor seals, the originator countersigns the same body under another domain tag after checking it against the job's own
+ * parameters. Prompt and output stand only as commitments keyed with the job's salt.
+ */
+import { kind, type BodyOf } from './envelope.ts';
+import { samplingShape } from './assignment.ts';
+import { MAX_ANSWER_TOKENS, MAX_PRICE } from './limits.ts';
+import { offeredModel } from './model.ts';
+import { bytes, extensions, fields, flag, integer, link, list, optional, stamp, text, word } from './shape.ts';
+
+const receiptShape = fields({
+	job: bytes(16),
+	epoch: integer(1, 65_535),
+	announcement: link,
+	assignment: link,
+	policy: bytes(32),
+	executorNode: bytes(32),
+	executorAccount: bytes(32),
+	/** The job's own key; links to no account. */
+	originator: bytes(32),
+	model: offeredModel,
+	sampler: word('fireweed/sampler/1'),
+	sampling: samplingShape,
+	seed: bytes(32),
+	promptTokens: integer(0, 2 ** 31),
+	/** Of them, prefilled from an earlier run's cache. */
+	cachedTokens: integer(0, 2 ** 31),
+	/** Whole turns left out because they did not fit. */
+	droppedTurns: integer(0, 100_000),
+	/** Answer position the run began at; 0 unless it continues another. */
+	startPosition: integer(0, MAX_ANSWER_TOKENS),
+	/** Tokens this run delivered. */
+	answerTokens: integer(0, MAX_ANSWER_TOKENS),
+	prefillMs: integer(0, 1_000_000_000),
+	decodeMs: integer(0, 1_000_000_000),
+	startedAt: stamp,
+	endedAt: stamp,
+	pricePer1k: integer(0, MAX_PRICE),
+	/** Microcredits. */
+	price: integer(0, MAX_PRICE),
+	sameAccount: flag,
+	status: word('success', 'failed', 'cancelled', 'partial'),
+	/** With `failed` and `partial`: a code of errors.ts. */
+	code: optional(text(40, 1)),
+	promptCommitment: bytes(32),
+	outputCommitment: bytes(32),
+	/** Chain over all frames. */
+	chain: bytes(32),
+	/** CID of the last checkpoint's body, when there was one. */
+	lastCheckpoint: optional(link),
+	predecessors: list(link, 16),
+	extensions
+});
+
+/** A receipt with two models' worth of hashes takes about 1.2 KiB. */
+const MAX_RECEIPT = 8 * 1024;
+
+export const executionReceipt = kind('ExecutionReceipt', 1, receiptShape, MAX_RECEIPT);
+export type ExecutionReceipt = BodyOf<typeof executionReceipt>;
+
+/** The originator's signature over the same body bytes. */
+export const receiptCountersignature = kind('ExecutionReceiptCountersignature', 1, receiptShape, MAX_RECEIPT);
+
+/** ExecutionReceiptAvailableV1: tells the other side where the sealed receipt is; on a job channel it brings the receipt along. */
+export const receiptAvailable = kind(
+	'ExecutionReceiptAvailable',
+	1,
+	fields({ job: bytes(16), epoch: integer(1, 65_535), receipt: link, issuedAt: stamp, extensions }),
+	512
+);
+export type ReceiptAvailable = BodyOf<typeof receiptAvailable>;
