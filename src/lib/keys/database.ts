@@ -1,0 +1,166 @@
+/**
+ * Where the keys are kept: a database of their own, apart from the store's. A store upgrade that an old tab blocks, a store wiped
+ * by its person, or a bug in a table then cannot take the identity with it, and no table API leads to a private key.
+ */
+import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
+import { Refusal } from '#lib/protocol/errors.ts';
+import type { KeyMaterial } from './material.ts';
+import type { SealedSeed } from './account.ts';
+
+export interface AccountRecord {
+	readonly did: string;
+	/** Unix ms. */
+	readonly createdAt: number;
+	readonly material: KeyMaterial;
+	/** The seed for an export, when `material` does not hold it. */
+	readonly sealed: SealedSeed | undefined;
+}
+
+export interface NodeRecord {
+	/** PeerId text. */
+	readonly id: string;
+	/** DID of the account that certified it. */
+	readonly account: string;
+	readonly createdAt: number;
+	readonly material: KeyMaterial;
+	readonly certificate: Uint8Array;
+	/** Unix ms at which the certificate ends. */
+	readonly expiresAt: number;
+}
+
+/** Every method rejects with `storage-unavailable` or `storage-full` only. */
+export interface KeyDatabase {
+	/** The account in use. */
+	account(): Promise<AccountRecord | undefined>;
+	/** Keeps `record` and puts it in use, unless another is in use already and `replace` is false. Answers which is in use, atomically. */
+	useAccount(record: AccountRecord, replace: boolean): Promise<AccountRecord>;
+	/** Oldest first. */
+	nodesOf(account: string): Promise<readonly NodeRecord[]>;
+	keepNode(record: NodeRecord): Promise<void>;
+	close(): void;
+}
+
+interface Schema extends DBSchema {
+	accounts: { key: string; value: AccountRecord };
+	/** One entry, `account`: the DID in use. Earlier accounts stay in `accounts`: an import never destroys a key. */
+	current: { key: string; value: string };
+	nodes: { key: string; value: NodeRecord };
+}
+
+const VERSION = 1;
+
+/** Opens the device's key database of the app at `directory`. Rejects with `storage-unavailable` when the browser keeps nothing. */
+export async function openKeyDatabase(directory: string): Promise<KeyDatabase> {
+	const name = `fireweed-keys:${directory}`;
+	return new DeviceKeyDatabase(
+		await storing(() =>
+			openDB<Schema>(name, VERSION, {
+				upgrade: (database) => {
+					database.createObjectStore('accounts', { keyPath: 'did' });
+					database.createObjectStore('current');
+					database.createObjectStore('nodes', { keyPath: 'id' });
+				},
+				// A newer app wants to change the shape: keys are held in memory by now, so stepping aside costs this tab nothing.
+				blocking: (_current, _blocked, event) => {
+					if (event.target instanceof IDBDatabase) event.target.close();
+				}
+			})
+		)
+	);
+}
+
+class DeviceKeyDatabase implements KeyDatabase {
+	readonly #database: IDBPDatabase<Schema>;
+
+	constructor(database: IDBPDatabase<Schema>) {
+		this.#database = database;
+	}
+
+	account(): Promise<AccountRecord | undefined> {
+		return storing(async () => {
+			const did = await this.#database.get('current', 'account');
+			return did === undefined ? undefined : readable(await this.#database.get('accounts', did));
+		});
+	}
+
+	useAccount(record: AccountRecord, replace: boolean): Promise<AccountRecord> {
+		return storing(async () => {
+			const transaction = this.#database.transaction(['accounts', 'current'], 'readwrite');
+			const accounts = transaction.objectStore('accounts');
+			const did = await transaction.objectStore('current').get('account');
+			const inUse = did === undefined ? undefined : readable(await accounts.get(did));
+			if (inUse !== undefined && !replace) return inUse;
+			await Promise.all([
+				accounts.put(record),
+				transaction.objectStore('current').put(record.did, 'account'),
+				transaction.done
+			]);
+			return record;
+		});
+	}
+
+	nodesOf(account: string): Promise<readonly NodeRecord[]> {
+		return storing(async () => {
+			const all: readonly NodeRecord[] = await this.#database.getAll('nodes');
+			return oldestFirst(all.filter((node) => node.account === account && readable(node) !== undefined));
+		});
+	}
+
+	async keepNode(record: NodeRecord): Promise<void> {
+		await storing(() => this.#database.put('nodes', record));
+	}
+
+	close(): void {
+		this.#database.close();
+	}
+}
+
+/** The same for a tab whose browser keeps nothing, or may not be trusted to. */
+export class SessionKeyDatabase implements KeyDatabase {
+	#account: AccountRecord | undefined;
+	readonly #nodes = new Map<string, NodeRecord>();
+
+	account(): Promise<AccountRecord | undefined> {
+		return Promise.resolve(this.#account);
+	}
+
+	useAccount(record: AccountRecord, replace: boolean): Promise<AccountRecord> {
+		if (this.#account === undefined || replace) this.#account = record;
+		return Promise.resolve(this.#account);
+	}
+
+	nodesOf(account: string): Promise<readonly NodeRecord[]> {
+		return Promise.resolve(oldestFirst([...this.#nodes.values()].filter((node) => node.account === account)));
+	}
+
+	keepNode(record: NodeRecord): Promise<void> {
+		this.#nodes.set(record.id, record);
+		return Promise.resolve();
+	}
+
+	close(): void {
+		this.#nodes.clear();
+		this.#account = undefined;
+	}
+}
+
+/** What came back from disk is only believed with its key material whole: a browser update has been seen to drop CryptoKeys. */
+function readable<T extends { readonly material: KeyMaterial }>(record: T | undefined): T | undefined {
+	const material: Partial<Record<'form' | 'publicKey' | 'key' | 'seed', unknown>> | undefined = record?.material;
+	if (!(material?.publicKey instanceof Uint8Array) || material.publicKey.length !== 32) return undefined;
+	if (material.form === 'seed') return material.seed instanceof Uint8Array ? record : undefined;
+	return material.form === 'native' && material.key instanceof CryptoKey ? record : undefined;
+}
+
+function oldestFirst(nodes: NodeRecord[]): readonly NodeRecord[] {
+	return nodes.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+}
+
+async function storing<T>(act: () => Promise<T>): Promise<T> {
+	try {
+		return await act();
+	} catch (error) {
+		const name = error instanceof Error ? error.name : 'unknown';
+		throw new Refusal(name === 'QuotaExceededError' ? 'storage-full' : 'storage-unavailable', name);
+	}
+}

@@ -1,0 +1,226 @@
+/** The Keys port: one account per profile, one node key per tab, one key per job (docs/spec/identity.md). */
+import type { Identity, Keys, Signer } from '#lib/ports/keys.ts';
+import { formatPeerId } from '#lib/protocol/did.ts';
+import { codeOf } from '#lib/protocol/errors.ts';
+import { accountOf, newAccount, secretOf } from './account.ts';
+import { openAccount, sealAccount } from './accountfile.ts';
+import { openKeyDatabase, SessionKeyDatabase, type AccountRecord, type KeyDatabase, type NodeRecord } from './database.ts';
+import { newMaterial, signerOf, type FillRandom } from './material.ts';
+import { provenSubtle } from './native.ts';
+import { claimNode, type Claim } from './pool.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+/** A certificate with less than this left is replaced when its tab starts, so that no session of ordinary length outlives it. */
+export const RENEW_BEFORE_MS = 30 * DAY_MS;
+
+/** A fresh NodeCertificateV1 of `nodeKey` by `account`, encoded, and the Unix ms at which it ends. */
+export type Certify = (
+	account: Signer,
+	nodeKey: Uint8Array
+) => Promise<{ readonly certificate: Uint8Array; readonly expiresAt: number }>;
+
+export interface KeysInit {
+	/** `location.pathname` of the page: keys belong to the directory the app is served from. */
+	readonly pathname: string;
+	readonly certify: Certify;
+	/** Unix ms. */
+	readonly now: () => number;
+}
+
+/** What the browser offers; `browserPlatform()` in a tab. Undefined where it is withheld. */
+export interface KeysPlatform {
+	readonly subtle: SubtleCrypto | undefined;
+	readonly random: FillRandom;
+	readonly locks: LockManager | undefined;
+	readonly indexedDB: IDBFactory | undefined;
+	/** `sessionStorage`. */
+	readonly tabMemory: Pick<Storage, 'getItem' | 'setItem'> | undefined;
+}
+
+/** The port, and what the settings page does with the account. */
+export interface DeviceKeys extends Keys {
+	/**
+	 * The account key as a file under a passphrase (accountfile.ts). Refusals: `insecure-context`, `malformed` (passphrase too short).
+	 */
+	exportAccount(passphrase: string): Promise<Uint8Array>;
+	/**
+	 * Puts the file's account in use and answers its DID. The next `identity()` has it, with a node key of its own (one PeerId under
+	 * two accounts would link them), so the caller starts the tab's mesh again. The account before stays in the database, unused.
+	 * Refusals: those of `openAccount`, `storage-full`, `storage-unavailable`.
+	 */
+	importAccount(file: Uint8Array, passphrase: string): Promise<string>;
+	/** Gives this tab's node key back to the pool. Harmless when repeated. */
+	close(): Promise<void>;
+}
+
+export function browserPlatform(): KeysPlatform {
+	const { crypto, navigator, indexedDB } = globalThis;
+	return {
+		// Both are absent in an insecure context, whatever the types say.
+		subtle: (crypto as Partial<typeof crypto>).subtle,
+		locks: (navigator as Partial<typeof navigator>).locks,
+		random: (bytes) => crypto.getRandomValues(bytes),
+		indexedDB,
+		tabMemory: tabMemoryOf(globalThis)
+	};
+}
+
+/**
+ * A path gateway serves every CID from one origin, so any other CID's page could read what we keep (protocol.md 10).
+ * A subdomain gateway (`<cid>.ipfs.…`) gives each CID an origin of its own and is not meant.
+ */
+export function isSharedOrigin(pathname: string): boolean {
+	return /^\/(ipfs|ipns)\/[^/]+/.test(pathname);
+}
+
+/**
+ * Opens the profile's keys, or keys for this tab alone (`kept: 'session'`) where nothing may or can be kept: shared origin, no
+ * IndexedDB, no Web Locks, insecure context. Never rejects for those.
+ */
+export async function openKeys(init: KeysInit, platform: KeysPlatform = browserPlatform()): Promise<DeviceKeys> {
+	const native = await provenSubtle(platform.subtle);
+	const keeps = platform.subtle && platform.locks && platform.indexedDB && !isSharedOrigin(init.pathname);
+	const database = keeps ? await openKeyDatabase(directoryOf(init.pathname)).catch(() => undefined) : undefined;
+	return new BrowserKeys(init, platform, native, database);
+}
+
+class BrowserKeys implements DeviceKeys {
+	readonly #init: KeysInit;
+	readonly #platform: KeysPlatform;
+	readonly #native: SubtleCrypto | undefined;
+	#database: KeyDatabase;
+	#kept: Identity['kept'];
+	#identity: Promise<Identity> | undefined;
+	#claim: Claim | undefined;
+
+	constructor(
+		init: KeysInit,
+		platform: KeysPlatform,
+		native: SubtleCrypto | undefined,
+		database: KeyDatabase | undefined
+	) {
+		this.#init = init;
+		this.#platform = platform;
+		this.#native = native;
+		this.#database = database ?? new SessionKeyDatabase();
+		this.#kept = database === undefined ? 'session' : 'device';
+	}
+
+	identity(): Promise<Identity> {
+		this.#identity ??= this.#establish().catch((error: unknown) => {
+			this.#identity = undefined;
+			throw error;
+		});
+		return this.#identity;
+	}
+
+	async jobKey(): Promise<Signer> {
+		return signerOf(await newMaterial(this.#native, this.#platform.random), this.#native);
+	}
+
+	async exportAccount(passphrase: string): Promise<Uint8Array> {
+		await this.identity();
+		const secret = await secretOf(await this.#account(), this.#native);
+		try {
+			return await sealAccount(secret, passphrase, this.#platform.subtle, this.#platform.random);
+		} finally {
+			secret.seed.fill(0);
+		}
+	}
+
+	async importAccount(file: Uint8Array, passphrase: string): Promise<string> {
+		const secret = await openAccount(file, passphrase, this.#platform.subtle);
+		try {
+			const record = await accountOf(secret, this.#native, this.#platform.random);
+			await this.#database.useAccount(record, true);
+		} finally {
+			secret.seed.fill(0);
+		}
+		await this.#identity?.catch(() => undefined);
+		this.#letGo();
+		return secret.account;
+	}
+
+	async close(): Promise<void> {
+		await this.#identity?.catch(() => undefined);
+		this.#letGo();
+		this.#database.close();
+	}
+
+	#letGo(): void {
+		this.#identity = undefined;
+		this.#claim?.release();
+		this.#claim = undefined;
+	}
+
+	/** A database that opened may still refuse to keep (full disk, CryptoKeys in some private windows): then for this tab alone. */
+	async #establish(): Promise<Identity> {
+		try {
+			return await this.#establishIn(this.#database);
+		} catch (error) {
+			const code = codeOf(error);
+			if (this.#kept === 'session' || (code !== 'storage-full' && code !== 'storage-unavailable')) throw error;
+			this.#claim?.release();
+			this.#database.close();
+			this.#database = new SessionKeyDatabase();
+			this.#kept = 'session';
+			return this.#establishIn(this.#database);
+		}
+	}
+
+	async #establishIn(database: KeyDatabase): Promise<Identity> {
+		const account = await this.#account();
+		this.#claim = await this.#claimFor(account.did, () => this.#newNode(account));
+		const node = await this.#renewed(this.#claim.record, account, database);
+		return {
+			account: account.did,
+			accountKey: account.material.publicKey,
+			node: signerOf(node.material, this.#native),
+			certificate: node.certificate,
+			kept: this.#kept
+		};
+	}
+
+	/** Made before it is put in use, because an IndexedDB transaction cannot wait for key generation; of two tabs, the first wins. */
+	async #account(): Promise<AccountRecord> {
+		const inUse = await this.#database.account();
+		if (inUse !== undefined) return inUse;
+		const made = await newAccount(this.#init.now(), this.#native, this.#platform.random);
+		return this.#database.useAccount(made, false);
+	}
+
+	async #claimFor(account: string, make: () => Promise<NodeRecord>): Promise<Claim> {
+		const { locks, tabMemory } = this.#platform;
+		if (this.#kept === 'session' || locks === undefined) return { record: await make(), release: () => undefined };
+		const memoryName = `fireweed-node:${directoryOf(this.#init.pathname)}`;
+		return claimNode({ database: this.#database, locks, tabMemory, memoryName }, account, make);
+	}
+
+	async #newNode(account: AccountRecord): Promise<NodeRecord> {
+		const material = await newMaterial(this.#native, this.#platform.random);
+		const certified = await this.#init.certify(signerOf(account.material, this.#native), material.publicKey);
+		const id = formatPeerId(material.publicKey);
+		return { id, account: account.did, createdAt: this.#init.now(), material, ...certified };
+	}
+
+	async #renewed(node: NodeRecord, account: AccountRecord, database: KeyDatabase): Promise<NodeRecord> {
+		if (node.expiresAt - this.#init.now() >= RENEW_BEFORE_MS) return node;
+		const signer = signerOf(account.material, this.#native);
+		const renewed = { ...node, ...(await this.#init.certify(signer, node.material.publicKey)) };
+		await database.keepNode(renewed);
+		return renewed;
+	}
+}
+
+function directoryOf(pathname: string): string {
+	return pathname.slice(0, pathname.lastIndexOf('/') + 1);
+}
+
+/** Reading the property throws where cookies are blocked. */
+function tabMemoryOf(page: { readonly sessionStorage?: Storage }): Storage | undefined {
+	try {
+		return page.sessionStorage;
+	} catch {
+		return undefined;
+	}
+}
