@@ -1,0 +1,138 @@
+/**
+ * `npm test`: everything that must hold, in order, from a bare clone, with a closing line that counts the tests.
+ *
+ * node scripts/test.mjs            all stages
+ * node scripts/test.mjs unit e2e   only these stages
+ * node scripts/test.mjs --full     the long end-to-end tests of tests/full as well
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { bootstrap, BootstrapFailed, projectEnvironment, projectNode, ROOT } from './bootstrap.mjs';
+import { BuildFailed, buildWhenStale } from './build.mjs';
+import { findChromium, NoChromium } from './chromium.mjs';
+import { playwrightCount, vitestCount } from './test-count.mjs';
+
+const REPORTS = path.join(ROOT, '.fireweed/reports');
+
+/** A stage found something. What it found was printed. */
+class StageFailed extends Error {}
+
+/** In this order: what is quick to run and quick to break comes first. */
+const STAGES = {
+	types: async () => {
+		await tool('@sveltejs/kit/svelte-kit.js', ['sync']);
+		await tool('svelte-check/bin/svelte-check', ['--tsconfig', 'tsconfig.json', '--fail-on-warnings', '--output', 'human']);
+		await tool('typescript/bin/tsc', ['-p', 'src/lib/protocol']);
+	},
+	lint: () => tool('eslint/bin/eslint.js', ['--max-warnings', '0', '.']),
+	format: () => tool('prettier/bin/prettier.cjs', ['--check', '--log-level', 'warn', '.']),
+	unit: () =>
+		counted('unit.json', vitestCount, (report) =>
+			tool('vitest/vitest.mjs', [
+				'run',
+				'--config=tests/vitest.config.ts',
+				'--reporter=default',
+				'--reporter=json',
+				`--outputFile.json=${report}`
+			])
+		),
+	build: async () => {
+		const built = await buildWhenStale();
+		if (!built) console.log('build/ is already the build of these sources');
+	},
+	e2e: () => endToEnd('e2e.json', 'tests/e2e/playwright.config.ts'),
+	full: () => endToEnd('full.json', 'tests/full/playwright.config.ts')
+};
+
+/** Runs the stages named, or those of an ordinary run; resolves to the counts. Stops at the first stage that fails. */
+async function run(names) {
+	const total = { passed: 0, failed: 0, skipped: 0 };
+	for (const name of names) {
+		const began = Date.now();
+		console.log(`\n── ${name}`);
+		let failure;
+		let count;
+		try {
+			count = await STAGES[name]();
+		} catch (error) {
+			failure = error;
+			count = error.count;
+			const known = [StageFailed, BootstrapFailed, BuildFailed, NoChromium].some((kind) => error instanceof kind);
+			console.error(known ? error.message : error);
+		}
+		for (const key of Object.keys(total)) total[key] += count?.[key] ?? 0;
+		// A failure outside the tests (a type error, a crash of the runner) is counted too: a red run never says "0 failed".
+		if (failure && !count?.failed) total.failed += 1;
+		const seconds = ((Date.now() - began) / 1000).toFixed(1);
+		const tests = count ? `, ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped` : '';
+		console.log(`── ${name}: ${failure ? 'FAILED' : 'ok'} in ${seconds} s${tests}`);
+		if (failure) break;
+	}
+	return total;
+}
+
+async function endToEnd(reportName, config) {
+	const chromium = findChromium();
+	return counted(reportName, playwrightCount, (report) =>
+		tool('playwright/cli.js', ['test', `--config=${config}`, '--reporter=list,json'], {
+			CHROMIUM_PATH: chromium,
+			PLAYWRIGHT_JSON_OUTPUT_FILE: report
+		})
+	);
+}
+
+/** Runs a test runner and reads its report, whether it passed or not. No report means it never got to run a test. */
+async function counted(name, count, work) {
+	mkdirSync(REPORTS, { recursive: true });
+	const report = path.join(REPORTS, name);
+	rmSync(report, { force: true });
+	let failure;
+	try {
+		await work(report);
+	} catch (error) {
+		failure = error;
+	}
+	const found = existsSync(report) ? count(JSON.parse(readFileSync(report, 'utf8'))) : undefined;
+	if (!failure && !found) failure = new StageFailed('the runner left no report');
+	if (!failure && found.failed > 0) failure = new StageFailed('the runner ended well, but its report counts failures');
+	if (!failure && found.passed === 0) failure = new StageFailed('not one test ran');
+	if (failure) throw Object.assign(failure, { count: found });
+	return found;
+}
+
+/** Runs one program out of node_modules under the project's Node, its output straight to ours. */
+function tool(script, args, env = {}) {
+	return new Promise((resolve, reject) => {
+		const child = spawn(projectNode, [path.join(ROOT, 'node_modules', script), ...args], {
+			cwd: ROOT,
+			env: { ...projectEnvironment(), ...env },
+			stdio: ['ignore', 'inherit', 'inherit']
+		});
+		child.on('error', reject);
+		child.on('close', (code) =>
+			code === 0 ? resolve() : reject(new StageFailed(`${path.basename(script)} ended with status ${code}`))
+		);
+	});
+}
+
+const asked = process.argv.slice(2);
+const full = asked.includes('--full') && existsSync(path.join(ROOT, 'tests/full'));
+const ordinary = Object.keys(STAGES).filter((name) => name !== 'full' || full);
+const named = asked.filter((word) => word !== '--full');
+const unknown = named.filter((name) => !Object.hasOwn(STAGES, name));
+if (unknown.length > 0) {
+	console.error(`There is no stage ${unknown.join(', ')}. Stages: ${Object.keys(STAGES).join(', ')}.`);
+	process.exit(2);
+}
+
+let total = { passed: 0, failed: 1 };
+try {
+	await bootstrap();
+	total = await run(named.length > 0 ? named : ordinary);
+} catch (error) {
+	console.error(error instanceof BootstrapFailed ? error.message : error);
+}
+console.log(`\n${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed === 0 ? 0 : 1;

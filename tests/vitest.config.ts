@@ -1,0 +1,20 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+/** Tests that run in Node. A test's suffix names its machine: `.browser.test.ts` and `.e2e.ts` run in Chromium instead. */
+export default defineConfig({
+	root: fileURLToPath(new URL('..', import.meta.url)),
+	// Compiles the runes of *.svelte.ts views; nothing else of SvelteKit is needed here.
+	plugins: [svelte()],
+	test: {
+		include: ['tests/**/*.test.ts'],
+		exclude: ['tests/**/*.browser.test.ts', 'tests/**/*.gpu.test.ts'],
+		environment: 'node',
+		// Tests say where chance and time come from; a test that depends on the order of files is a broken test.
+		sequence: { shuffle: { files: true, tests: false } },
+		maxWorkers: 2,
+		testTimeout: 20_000,
+		passWithNoTests: false
+	}
+});
