@@ -9,6 +9,7 @@ import type { Store } from '#lib/ports/store.ts';
 import type { Sampling } from '#lib/protocol/sampler.ts';
 import type { Code } from '#lib/protocol/errors.ts';
 import type { ContributeEvent, OriginateEvent } from './events.ts';
+import type { FixedAnswer } from './fixed.ts';
 
 /** A wish to be answered, by this device or by the mesh. */
 export interface Wish {
@@ -135,6 +136,11 @@ export interface App {
 	readonly contribution: Watched<ContributeState>;
 	/** Loads the embedded model ahead of the first message. */
 	warm(): void;
+	/**
+	 * Fixed, reviewed text for crisis, health and danger (node/fixed). Asked before any model, wherever the answer would come from:
+	 * on the mesh it is a pocket model too that would answer.
+	 */
+	fixedAnswer(text: string): FixedAnswer | undefined;
 	/** Answers on this device. Aborting stops within a step and still ends with `finished`, status `cancelled`. */
 	answerHere(wish: Wish, signal: AbortSignal): AsyncIterable<LocalEvent>;
 	/** Answers over the mesh, starting it first when needed. */

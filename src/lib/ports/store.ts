@@ -44,10 +44,13 @@ export interface Message {
 export interface Answer {
 	readonly by: 'device' | 'mesh' | 'fixed';
 	readonly status: 'running' | 'done' | 'stopped' | 'lost' | 'failed';
+	/** Readable name of the model; its id stands in the receipt. */
 	readonly model: string | undefined;
 	/** PeerId of the executor for mesh answers. */
 	readonly executor: string | undefined;
 	readonly region: string | undefined;
+	/** The executor was another node of this account. */
+	readonly sameAccount?: boolean | undefined;
 	readonly tokens: readonly number[];
 	readonly tokensPerSecond: number | undefined;
 	/** Microcredits. */

@@ -1,0 +1,181 @@
+/**
+ * What an answer becomes with each event: pure, so that every life of an answer can be told in a test without a browser.
+ */
+import type { LocalEvent } from '#lib/node/app.ts';
+import type { ExecutorFacts, OriginateEvent } from '#lib/node/events.ts';
+import type { LoadProgress, Turn } from '#lib/ports/engine.ts';
+import type { Answer, Message } from '#lib/ports/store.ts';
+
+/** Where an answer comes from, as the person chooses it. */
+export type Place = 'device' | 'mesh';
+
+/** What an answer that is not there yet waits for. */
+export type Phase =
+	| { readonly kind: 'starting' }
+	| { readonly kind: 'loading'; readonly progress: LoadProgress }
+	| { readonly kind: 'asking'; readonly offers: number }
+	| { readonly kind: 'warming'; readonly readyInMs: number }
+	| { readonly kind: 'reaching'; readonly executor: ExecutorFacts }
+	| { readonly kind: 'reading'; readonly executor: ExecutorFacts | undefined }
+	| { readonly kind: 'writing' }
+	| { readonly kind: 'stopping' };
+
+/** An assistant's message always has its answer part. */
+export type AnswerMessage = Message & { readonly answer: Answer };
+
+/** An answer under way. */
+export interface Running {
+	readonly message: AnswerMessage;
+	readonly phase: Phase;
+	/** Turns the model had no room for; 0 normally. */
+	readonly droppedTurns: number;
+}
+
+/** An empty answer from `place`. */
+export const emptyAnswer = (place: Place): Answer => ({
+	by: place,
+	status: 'running',
+	model: undefined,
+	executor: undefined,
+	region: undefined,
+	tokens: [],
+	tokensPerSecond: undefined,
+	price: undefined,
+	receipt: undefined,
+	code: undefined,
+	seams: []
+});
+
+/** Whether `message` is an answer. */
+export const isAnswer = (message: Message): message is AnswerMessage => message.answer !== undefined;
+
+const change = (state: Running, answer: Partial<Answer>, phase: Phase = state.phase): Running => ({
+	...state,
+	phase,
+	message: { ...state.message, answer: { ...state.message.answer, ...answer } }
+});
+
+const append = (state: Running, text: string, tokens: readonly number[]): Running => {
+	const { message } = state;
+	const next = change(state, { tokens: [...message.answer.tokens, ...tokens] }, { kind: 'writing' });
+	return { ...next, message: { ...next.message, text: message.text + text } };
+};
+
+/** Ends an answer that came to nothing more: `lost` when words are there, else `failed`. */
+export const end = (state: Running, code: string): Running =>
+	change(state, { status: state.message.text === '' ? 'failed' : 'lost', code });
+
+/** Fixed, reviewed text stands in for the model. */
+export function fix(state: Running, text: string): Running {
+	const next = change(state, { ...emptyAnswer('device'), by: 'fixed', status: 'done', price: 0 });
+	return { ...next, message: { ...next.message, text } };
+}
+
+/** The state after an event of this device. */
+export function hearDevice(state: Running, event: LocalEvent): Running {
+	switch (event.type) {
+		case 'loading':
+			return { ...state, phase: { kind: 'loading', progress: event.progress } };
+		case 'words':
+			return append(state, event.text, event.tokens);
+		case 'fixed':
+			return fix(state, event.text);
+		case 'finished':
+			return {
+				...change(state, {
+					status: event.status === 'success' ? 'done' : 'stopped',
+					tokensPerSecond: event.tokensPerSecond,
+					model: event.modelName,
+					price: 0
+				}),
+				droppedTurns: event.droppedTurns
+			};
+		case 'failed':
+			return end(state, event.code);
+	}
+}
+
+/** The state after an event of the mesh. */
+export function hearMesh(state: Running, event: OriginateEvent): Running {
+	switch (event.type) {
+		case 'announced':
+			return { ...state, phase: { kind: 'asking', offers: 0 } };
+		case 'bid':
+			return {
+				...state,
+				phase: { kind: 'asking', offers: state.phase.kind === 'asking' ? state.phase.offers + 1 : 1 }
+			};
+		case 'interest':
+			return state.phase.kind === 'asking' && state.phase.offers > 0
+				? state
+				: { ...state, phase: { kind: 'warming', readyInMs: event.readyInMs } };
+		case 'assigned': {
+			const { executor } = event;
+			return change(
+				state,
+				{
+					executor: executor.id,
+					region: executor.region,
+					model: executor.modelName,
+					sameAccount: executor.sameAccount
+				},
+				{ kind: 'reaching', executor }
+			);
+		}
+		case 'accepted':
+			return {
+				...state,
+				phase: { kind: 'reading', executor: state.phase.kind === 'reaching' ? state.phase.executor : undefined }
+			};
+		case 'words':
+			return append(state, event.text, event.tokens);
+		case 'checkpoint':
+			return change(state, { receipt: event.receipt });
+		case 'finished':
+			return {
+				...change(state, {
+					status: event.status === 'success' ? 'done' : 'stopped',
+					receipt: event.receipt,
+					tokensPerSecond: event.tokensPerSecond,
+					price: event.price
+				}),
+				droppedTurns: event.droppedTurns
+			};
+		case 'lost':
+			return change(state, {
+				status: 'lost',
+				code: event.code,
+				receipt: event.receipt ?? state.message.answer.receipt
+			});
+		case 'failed':
+			return end(state, event.code);
+	}
+}
+
+/**
+ * The turns a model is given for the answer at `order`. Fixed texts and answers that came to nothing are left out together with
+ * their question: no model wrote the first, and the pocket model shall not be led on by what it must not speak about.
+ */
+export function turnsBefore(messages: readonly Message[], order: number): readonly Turn[] {
+	const turns: Turn[] = [];
+	const before = messages.filter((message) => message.order < order);
+	before.forEach((message, at) => {
+		const answer = message.role === 'user' ? before[at + 1]?.answer : message.answer;
+		const silent = answer?.by === 'fixed' || (answer?.status === 'failed' && textOf(before, message, at) === '');
+		if (!silent) turns.push({ role: message.role, content: message.text });
+	});
+	return turns;
+}
+
+/** The text of the answer that `message` is, or that follows it. */
+const textOf = (messages: readonly Message[], message: Message, at: number): string =>
+	message.role === 'assistant' ? message.text : (messages[at + 1]?.text ?? '');
+
+/** A title from a first message: its first line, cut at a word. */
+export function titleFrom(text: string): string {
+	const MOST = 60;
+	const line = text.trim().split('\n', 1)[0]?.replaceAll(/\s+/g, ' ') ?? '';
+	if (line.length <= MOST) return line || 'New chat';
+	const cut = line.slice(0, MOST);
+	return `${cut.slice(0, Math.max(cut.lastIndexOf(' '), MOST / 2)).trimEnd()}…`;
+}

@@ -1,0 +1,189 @@
+/**
+ * The list of conversations and the one that is open. Chats stay in memory once opened, so that an answer goes on while another is read.
+ */
+import type { Conversation, Message } from '#lib/ports/store.ts';
+import { Chat, type ChatComponents } from './chat.svelte.ts';
+
+/** A deleted conversation with all its messages, until it can no longer be brought back. */
+export interface Deleted {
+	readonly conversation: Conversation;
+	readonly messages: readonly Message[];
+}
+
+/** What the list needs beyond what a chat needs. */
+export interface ConversationsComponents extends ChatComponents {
+	/** Remembers which conversation this tab had open, across a reload. */
+	readonly place: { get(): string | undefined; set(id: string | undefined): void };
+}
+
+/** Deleting can be undone for this long. */
+export const UNDO_MS = 8000;
+
+export class Conversations {
+	list = $state.raw<readonly Conversation[]>([]);
+	open = $state.raw<Chat>() as Chat;
+	deleted = $state.raw<Deleted | undefined>(undefined);
+	/** False until the store was read once. */
+	loaded = $state(false);
+	readonly #with: ConversationsComponents;
+	readonly #chats = new Map<string, Chat>();
+	#forget: ReturnType<typeof setTimeout> | undefined;
+	#refreshing = false;
+
+	constructor(components: ConversationsComponents) {
+		this.#with = components;
+		this.open = new Chat(components);
+	}
+
+	/** Reads the list, opens what this tab had open, and follows changes of all tabs. Returns how to stop. */
+	async start(): Promise<() => void> {
+		const { store } = await this.#with.app;
+		await this.refresh();
+		const last = this.#with.place.get();
+		if (last !== undefined && !this.open.conversation) await this.choose(last);
+		const stops = [
+			store.conversations.observe(() => void this.#refreshSoon()),
+			store.messages.observe(({ key }) => this.#messageChanged(key))
+		];
+		return () => stops.forEach((stop) => stop());
+	}
+
+	/** Reads the list again. */
+	async refresh(): Promise<void> {
+		const { store } = await this.#with.app;
+		this.list = await store.conversations.list();
+		this.loaded = true;
+	}
+
+	/** Opens a conversation. */
+	async choose(id: string): Promise<void> {
+		const running = this.open.conversation?.id === id ? this.open : this.#chats.get(id);
+		const conversation = this.list.find((one) => one.id === id);
+		if (!running && !conversation) return;
+		const chat = running ?? new Chat(this.#with, conversation);
+		this.#leave();
+		this.#chats.set(id, chat);
+		this.open = chat;
+		this.#with.place.set(id);
+		await chat.load();
+	}
+
+	/** An empty chat; it becomes a conversation with its first message. */
+	startNew(): void {
+		this.#leave();
+		this.open = new Chat(this.#with);
+		this.#with.place.set(undefined);
+	}
+
+	/** To be called when a first message made a conversation of the open chat. */
+	began(): void {
+		const id = this.open.conversation?.id;
+		this.#with.place.set(id);
+		if (id !== undefined) this.#chats.set(id, this.open);
+	}
+
+	/** Gives a conversation another name; an empty one changes nothing. */
+	async rename(id: string, title: string): Promise<void> {
+		const old = this.list.find((one) => one.id === id);
+		const words = title.trim();
+		if (!old || words === '' || words === old.title) return;
+		const renamed = { ...old, title: words };
+		this.list = this.list.map((one) => (one.id === id ? renamed : one));
+		for (const chat of [this.open, this.#chats.get(id)])
+			if (chat?.conversation?.id === id) chat.conversation = { ...chat.conversation, title: words };
+		await this.#keep(async ({ store }) => store.conversations.put(renamed));
+	}
+
+	/** Deletes a conversation at once; what it held stays in memory for the time of an undo. */
+	async remove(id: string): Promise<void> {
+		const conversation = this.list.find((one) => one.id === id);
+		if (!conversation) return;
+		this.#chats.get(id)?.stop();
+		this.list = this.list.filter((one) => one.id !== id);
+		if (this.open.conversation?.id === id) this.startNew();
+		this.#chats.delete(id);
+		await this.#keep(async ({ store }) => {
+			const messages = await store.messages.of(id);
+			this.deleted = { conversation, messages };
+			clearTimeout(this.#forget);
+			this.#forget = setTimeout(() => (this.deleted = undefined), UNDO_MS);
+			await store.conversations.delete(id);
+			for (const message of messages) await store.messages.delete(message.id);
+		});
+	}
+
+	/** Brings the last deleted conversation back. */
+	async undo(): Promise<void> {
+		const { deleted } = this;
+		if (!deleted) return;
+		clearTimeout(this.#forget);
+		this.deleted = undefined;
+		await this.#keep(async ({ store }) => {
+			for (const message of deleted.messages) await store.messages.put(message);
+			await store.conversations.put(deleted.conversation);
+		});
+		await this.refresh();
+		await this.choose(deleted.conversation.id);
+	}
+
+	/** Chats that are not answering need not stay in memory. */
+	#leave(): void {
+		const id = this.open.conversation?.id;
+		if (id !== undefined && !this.open.running) this.#chats.delete(id);
+	}
+
+	async #keep(write: (app: Awaited<ChatComponents['app']>) => Promise<void>): Promise<void> {
+		try {
+			await write(await this.#with.app);
+		} catch (error) {
+			this.#with.notKept(error);
+		}
+	}
+
+	#messageChanged(key: string): void {
+		// Our own writes come back too; while an answer runs here, what is shown is newer than what is stored.
+		if (this.open.running) return;
+		const known = this.open.messages.some((message) => message.id === key);
+		if (known || this.open.conversation) void this.#reload();
+	}
+
+	async #reload(): Promise<void> {
+		if (this.#refreshing) return;
+		this.#refreshing = true;
+		await new Promise((resolve) => setTimeout(resolve, 150));
+		this.#refreshing = false;
+		await this.open.load();
+	}
+
+	async #refreshSoon(): Promise<void> {
+		await this.refresh();
+		const id = this.open.conversation?.id;
+		const now = this.list.find((one) => one.id === id);
+		if (now && this.open.conversation && now.title !== this.open.conversation.title)
+			this.open.conversation = { ...this.open.conversation, title: now.title };
+	}
+}
+
+/** Conversations under the words a person would use for their day. */
+export function byDay(
+	list: readonly Conversation[],
+	now: number
+): readonly { readonly day: string; readonly conversations: readonly Conversation[] }[] {
+	const today = new Date(now).setHours(0, 0, 0, 0);
+	const yesterday = new Date(today).setDate(new Date(today).getDate() - 1);
+	const month = new Intl.DateTimeFormat(undefined, { month: 'long', year: 'numeric' });
+	const nameOf = (at: number): string => {
+		if (at >= today) return 'Today';
+		if (at >= yesterday) return 'Yesterday';
+		if (at >= today - 6 * 86_400_000) return 'This week';
+		return month.format(at);
+	};
+	const groups = new Map<string, Conversation[]>();
+	for (const conversation of [...list].sort((a, b) => b.updatedAt - a.updatedAt)) {
+		const day = nameOf(conversation.updatedAt);
+		const group = groups.get(day);
+		if (group) group.push(conversation);
+		else groups.set(day, [conversation]);
+	}
+	return [...groups].map(([day, conversations]) => ({ day, conversations }));
+}

@@ -1,0 +1,157 @@
+/**
+ * What a person is told for every code of protocol/errors: what happened, what is safe, what to do.
+ * tests/unit/ui-words.test.ts asserts that no code is missing.
+ */
+import type { Code } from '#lib/protocol/errors.ts';
+
+/** Three short sentences; `todo` may be empty where nothing needs doing. */
+export interface Words {
+	readonly happened: string;
+	readonly safe: string;
+	readonly todo: string;
+}
+
+const KEPT = 'Every word that came is kept.';
+const NOTHING_SENT = 'Your prompt did not leave this device.';
+const REFUSED = 'It was refused, and nothing on this device changed.';
+const AGAIN = 'Try again, or choose This device.';
+
+/** Broken messages differ to developers; to a person they are one thing that happened. */
+const broken = (happened: string): Words => ({ happened, safe: REFUSED, todo: AGAIN });
+
+export const WORDS: Readonly<Record<Code, Words>> = {
+	malformed: broken('The other computer sent something that is not a message.'),
+	'not-canonical': broken('The other computer sent a message in a form that cannot be checked.'),
+	oversized: broken('The other computer sent more than it may.'),
+	'unknown-type': broken('The other computer sent a kind of message this version does not know.'),
+	'unknown-version': {
+		happened: 'The other computer speaks a newer version.',
+		safe: REFUSED,
+		todo: 'Reload this page to get the newest version, or choose This device.'
+	},
+	'bad-signature': broken('A signature of the other computer does not fit.'),
+	'bad-certificate': broken('The other computer could not show whose it is.'),
+	'wrong-signer': broken('Somebody else signed than the one who answers.'),
+	'clock-skew': {
+		happened: 'The clocks of the two computers differ too much.',
+		safe: REFUSED,
+		todo: "Check this device's date and time, then try again."
+	},
+	expired: broken('A message came after its time.'),
+	replayed: broken('A message came a second time.'),
+	'out-of-order': broken('A piece of the answer was missing or out of order.'),
+	'wrong-job': broken('The other computer answered something else.'),
+	'old-epoch': broken('A computer that was already replaced went on answering.'),
+	'terms-differ': broken('The other computer changed what was agreed.'),
+	'unknown-token': broken('The other computer did not keep to the length that was agreed.'),
+
+	'no-bids': {
+		happened: 'Nobody offered to answer.',
+		safe: NOTHING_SENT,
+		todo: 'Try again in a moment, or choose This device. You can also open Contribute in a second tab.'
+	},
+	unreachable: {
+		happened: 'The computer that wanted to answer could not be reached directly.',
+		safe: NOTHING_SENT,
+		todo: AGAIN
+	},
+	'limited-connection': {
+		happened: 'Only a connection through a relay came about, and prompts never travel that way.',
+		safe: NOTHING_SENT,
+		todo: AGAIN
+	},
+	declined: { happened: 'The chosen computer declined.', safe: 'Nothing was answered or charged.', todo: AGAIN },
+	busy: { happened: 'The chosen computer is busy.', safe: 'Nothing was answered or charged.', todo: AGAIN },
+	stalled: { happened: 'The computer that answered stopped sending.', safe: KEPT, todo: 'Continue where it stopped.' },
+	'peer-lost': { happened: 'The computer that answered went away.', safe: KEPT, todo: 'Continue where it stopped.' },
+	'channel-closed': { happened: 'The connection was closed.', safe: KEPT, todo: 'Continue where it stopped.' },
+	'no-acknowledgement': {
+		happened: 'The one who asked went away.',
+		safe: 'What was confirmed before is kept in a receipt.',
+		todo: ''
+	},
+	aborted: { happened: 'It was stopped before it was complete.', safe: KEPT, todo: 'Continue where it stopped.' },
+	'deadline-passed': { happened: 'It took longer than allowed.', safe: KEPT, todo: 'Continue where it stopped.' },
+	'rate-limited': {
+		happened: 'There were too many requests in a short time.',
+		safe: 'Nothing was lost.',
+		todo: 'Wait a minute, then try again.'
+	},
+	'relay-unavailable': {
+		happened: 'No relay could be reached, so other computers cannot be found.',
+		safe: 'Chats on this device go on, and computers already connected stay connected.',
+		todo: 'Check the connection; Fireweed goes on trying by itself.'
+	},
+
+	'engine-not-ready': {
+		happened: 'The model is not loaded yet.',
+		safe: 'Your message is kept.',
+		todo: 'Try again in a moment.'
+	},
+	'engine-busy': {
+		happened: 'The model is answering something else.',
+		safe: 'Your message is kept.',
+		todo: 'Wait until it is done, then try again.'
+	},
+	'engine-failed': {
+		happened: 'The model stopped with an error.',
+		safe: KEPT,
+		todo: 'Try again. If it happens again, reload this page.'
+	},
+	'engine-load-failed': {
+		happened: 'The model could not be loaded.',
+		safe: 'Your conversations are kept.',
+		todo: 'Check the connection and try again. What was loaded is not loaded twice.'
+	},
+	'weights-corrupt': {
+		happened: 'The model file is damaged or was changed.',
+		safe: 'It was not run.',
+		todo: 'Reload this page to fetch it again.'
+	},
+	'prompt-too-long': {
+		happened: 'The message is too long for this model.',
+		safe: 'Your message is kept.',
+		todo: 'Shorten it, or start a new chat.'
+	},
+	'out-of-memory': {
+		happened: 'There was not enough memory.',
+		safe: 'Your conversations are kept.',
+		todo: 'Close other tabs, then try again.'
+	},
+
+	'storage-full': {
+		happened: 'The browser has no room left for this site.',
+		safe: 'What was saved before is kept; new messages end with this tab.',
+		todo: 'Delete conversations you no longer need, or free space on this device.'
+	},
+	'storage-unavailable': {
+		happened: 'This browser keeps nothing for this site.',
+		safe: 'Everything works, but it ends with this tab.',
+		todo: 'Leave private browsing, or allow this site to keep data.'
+	},
+	'insecure-context': {
+		happened: 'This address is not secure, so the browser withholds what is needed.',
+		safe: 'Nothing was sent.',
+		todo: 'Open Fireweed at an address that begins with https.'
+	},
+	internal: {
+		happened: 'Something went wrong inside the app.',
+		safe: 'What was saved is kept.',
+		todo: 'Try again. If it happens again, reload this page.'
+	}
+};
+
+/** The words for a code that may come from storage or from another version. */
+export const wordsFor = (code: string | undefined): Words =>
+	WORDS[code !== undefined && Object.hasOwn(WORDS, code) ? (code as Code) : 'internal'];
+
+/**
+ * The code of anything thrown. The interface may import types alone from protocol, so the closed list is this table's keys.
+ */
+export function codeOfThrown(error: unknown): Code {
+	if (typeof error === 'object' && error !== null) {
+		if ('code' in error && typeof error.code === 'string' && Object.hasOwn(WORDS, error.code)) return error.code as Code;
+		if ('name' in error && error.name === 'AbortError') return 'aborted';
+	}
+	return 'internal';
+}
