@@ -23,9 +23,8 @@ export interface NodeRecord {
 	readonly account: string;
 	readonly createdAt: number;
 	readonly material: KeyMaterial;
+	/** Encoded NodeCertificateV1. */
 	readonly certificate: Uint8Array;
-	/** Unix ms at which the certificate ends. */
-	readonly expiresAt: number;
 }
 
 /** Every method rejects with `storage-unavailable` or `storage-full` only. */

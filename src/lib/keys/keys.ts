@@ -1,10 +1,19 @@
 /** The Keys port: one account per profile, one node key per tab, one key per job (docs/spec/identity.md). */
 import type { Identity, Keys, Signer } from '#lib/ports/keys.ts';
+import { certify, nodeCertificate } from '#lib/protocol/certificate.ts';
 import { formatPeerId } from '#lib/protocol/did.ts';
+import { read } from '#lib/protocol/envelope.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
+import { CLOCK_SKEW_MS } from '#lib/protocol/limits.ts';
 import { accountOf, newAccount, secretOf } from './account.ts';
 import { openAccount, sealAccount } from './accountfile.ts';
-import { openKeyDatabase, SessionKeyDatabase, type AccountRecord, type KeyDatabase, type NodeRecord } from './database.ts';
+import {
+	openKeyDatabase,
+	SessionKeyDatabase,
+	type AccountRecord,
+	type KeyDatabase,
+	type NodeRecord
+} from './database.ts';
 import { newMaterial, signerOf, type FillRandom } from './material.ts';
 import { provenSubtle } from './native.ts';
 import { claimNode, type Claim } from './pool.ts';
@@ -13,16 +22,9 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
 /** A certificate with less than this left is replaced when its tab starts, so that no session of ordinary length outlives it. */
 export const RENEW_BEFORE_MS = 30 * DAY_MS;
 
-/** A fresh NodeCertificateV1 of `nodeKey` by `account`, encoded, and the Unix ms at which it ends. */
-export type Certify = (
-	account: Signer,
-	nodeKey: Uint8Array
-) => Promise<{ readonly certificate: Uint8Array; readonly expiresAt: number }>;
-
 export interface KeysInit {
 	/** `location.pathname` of the page: keys belong to the directory the app is served from. */
 	readonly pathname: string;
-	readonly certify: Certify;
 	/** Unix ms. */
 	readonly now: () => number;
 }
@@ -198,17 +200,30 @@ class BrowserKeys implements DeviceKeys {
 
 	async #newNode(account: AccountRecord): Promise<NodeRecord> {
 		const material = await newMaterial(this.#native, this.#platform.random);
-		const certified = await this.#init.certify(signerOf(account.material, this.#native), material.publicKey);
+		const certificate = await this.#certify(account, material.publicKey);
 		const id = formatPeerId(material.publicKey);
-		return { id, account: account.did, createdAt: this.#init.now(), material, ...certified };
+		return { id, account: account.did, createdAt: this.#init.now(), material, certificate };
 	}
 
 	async #renewed(node: NodeRecord, account: AccountRecord, database: KeyDatabase): Promise<NodeRecord> {
-		if (node.expiresAt - this.#init.now() >= RENEW_BEFORE_MS) return node;
-		const signer = signerOf(account.material, this.#native);
-		const renewed = { ...node, ...(await this.#init.certify(signer, node.material.publicKey)) };
+		if (lastsFrom(this.#init.now(), node.certificate)) return node;
+		const renewed = { ...node, certificate: await this.#certify(account, node.material.publicKey) };
 		await database.keepNode(renewed);
 		return renewed;
+	}
+
+	#certify(account: AccountRecord, node: Uint8Array): Promise<Uint8Array> {
+		return certify(signerOf(account.material, this.#native), node, this.#init.now());
+	}
+}
+
+/** Whether the certificate is good for some time yet. Not when it comes from the future either: this clock was wrong when it was made. */
+function lastsFrom(now: number, certificate: Uint8Array): boolean {
+	try {
+		const { issuedAt, expiresAt } = read(nodeCertificate, certificate).body;
+		return issuedAt <= now + CLOCK_SKEW_MS && expiresAt - now >= RENEW_BEFORE_MS;
+	} catch {
+		return false;
 	}
 }
 

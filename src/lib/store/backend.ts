@@ -1,0 +1,28 @@
+/** Where records lie. Two implementations, one acceptance suite: IndexedDB, and memory for a tab whose browser keeps nothing. */
+import type { Message, TableChange } from '#lib/ports/store.ts';
+import { Refusal } from '#lib/protocol/errors.ts';
+import type { Records, TableName, Write } from './table.ts';
+
+/** Rejects with `storage-full` or `storage-unavailable` only; a rejected write has changed nothing. */
+export interface Backend {
+	readonly durability: 'kept' | 'memory';
+	get<N extends TableName>(table: N, key: string): Promise<Records[N] | undefined>;
+	/** Newest first; records of the same time by falling key. */
+	list<N extends TableName>(table: N, limit: number | undefined): Promise<readonly Records[N][]>;
+	messagesOf(conversation: string): Promise<readonly Message[]>;
+	/**
+	 * Resolves when it is committed, to what changed: the record, and any that the table's limit pushed out. The order of two writes is the
+	 * order of the calls, because both begin before this returns.
+	 */
+	write(write: Write): Promise<readonly TableChange[]>;
+	close(): void;
+}
+
+/** Hears of a record that is not one, and is left out. */
+export type OnSkip = (table: TableName, key: string) => void;
+
+/** The refusal for whatever a database threw. */
+export function storageRefusal(error: unknown): Refusal {
+	const name = error instanceof Error ? error.name : 'unknown';
+	return new Refusal(name === 'QuotaExceededError' ? 'storage-full' : 'storage-unavailable', name);
+}

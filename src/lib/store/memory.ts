@@ -1,0 +1,56 @@
+/** Records in this tab's memory, for private windows and refused storage. Copies in and out, as a database would. */
+import type { Message, TableChange } from '#lib/ports/store.ts';
+import type { Backend } from './backend.ts';
+import { isRecord, keyOf, keyOfWrite, TABLES } from './schema.ts';
+import type { Records, TableName, Write } from './table.ts';
+
+export class MemoryBackend implements Backend {
+	readonly durability = 'memory';
+	readonly #tables = new Map<TableName, Map<string, unknown>>();
+
+	get<N extends TableName>(table: N, key: string): Promise<Records[N] | undefined> {
+		const value: unknown = structuredClone(this.#table(table).get(key));
+		return Promise.resolve(value !== undefined && isRecord(table, value) ? value : undefined);
+	}
+
+	list<N extends TableName>(table: N, limit: number | undefined): Promise<readonly Records[N][]> {
+		const found = this.#newestFirst(table).slice(0, limit === undefined ? undefined : Math.max(0, limit));
+		return Promise.resolve(structuredClone(found));
+	}
+
+	messagesOf(conversation: string): Promise<readonly Message[]> {
+		const found = this.#newestFirst('messages').filter((message) => message.conversation === conversation);
+		return Promise.resolve(structuredClone(found.sort((a, b) => a.order - b.order || (a.id < b.id ? -1 : 1))));
+	}
+
+	write(write: Write): Promise<readonly TableChange[]> {
+		const key = keyOfWrite(write);
+		const table = this.#table(write.table);
+		if (write.kind === 'delete') {
+			table.delete(key);
+			return Promise.resolve([{ key, kind: 'delete' }]);
+		}
+		table.set(key, structuredClone(write.value));
+		const { keep } = TABLES[write.table];
+		const pushedOut = keep === undefined || table.size <= keep ? [] : this.#newestFirst(write.table).slice(keep);
+		const old = pushedOut.map((value): TableChange => ({ key: keyOf(write.table, value), kind: 'delete' }));
+		for (const change of old) table.delete(change.key);
+		return Promise.resolve([{ key, kind: 'put' }, ...old]);
+	}
+
+	close(): void {
+		this.#tables.clear();
+	}
+
+	#table(name: TableName): Map<string, unknown> {
+		const table = this.#tables.get(name) ?? new Map<string, unknown>();
+		this.#tables.set(name, table);
+		return table;
+	}
+
+	#newestFirst<N extends TableName>(name: N): Records[N][] {
+		const all = [...this.#table(name).values()].filter((value) => isRecord(name, value));
+		const time = (value: Records[N]): number => Number(value[TABLES[name].time]);
+		return all.sort((a, b) => time(b) - time(a) || (keyOf(name, a) < keyOf(name, b) ? 1 : -1));
+	}
+}

@@ -1,0 +1,33 @@
+import type { Answer, Message } from '#lib/ports/store.ts';
+import { amount, count, hasShape, listOf, maybe, oneOf, text, type Shape } from './shape.ts';
+import type { TableSpec } from './table.ts';
+
+const answer: Shape<Answer> = {
+	by: oneOf('device', 'mesh', 'fixed'),
+	status: oneOf('running', 'done', 'stopped', 'lost', 'failed'),
+	model: maybe(text),
+	executor: maybe(text),
+	region: maybe(text),
+	tokens: listOf(count),
+	tokensPerSecond: maybe(amount),
+	price: maybe(amount),
+	receipt: maybe(text),
+	code: maybe(text),
+	seams: listOf(count)
+};
+
+/** What was said. The index `conversation` (see schema.ts) gives one conversation in order. */
+export const messages: TableSpec<Message> = {
+	key: 'id',
+	time: 'createdAt',
+	shape: {
+		id: text,
+		conversation: text,
+		role: oneOf('user', 'assistant'),
+		text,
+		createdAt: amount,
+		order: count,
+		answer: maybe((value) => hasShape<Answer>(value, answer))
+	},
+	keep: undefined
+};
