@@ -1,0 +1,122 @@
+/**
+ * The real CPU engine in Node, without a worker: the same core as in the browser, with files from the disk. Tests, the bench's server and
+ * the end-to-end fixtures use it. `spoil` plants faults.
+ */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
+import { POCKET } from '#lib/engine/pocket.ts';
+import type { Engine, EngineReady } from '#lib/ports/engine.ts';
+import { Refusal } from '#lib/protocol/errors.ts';
+import { openCore, type CpuCore, type ModelBytes } from '#workers/cpu/core.ts';
+import type { FileName, RecordedModel } from '#workers/messages.ts';
+import { makeReference, REFERENCE_FILE } from '../vectors/pocket-reference.make.ts';
+
+const root = new URL('../../', import.meta.url);
+
+const PLACES: Readonly<Record<FileName, URL>> = {
+	runtime: new URL('node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm', root),
+	weights: new URL('models/pocket/model_q4.onnx', root),
+	tokenizer: new URL('models/pocket/tokenizer.json', root),
+	tokenizerConfig: new URL('models/pocket/tokenizer_config.json', root),
+	reference: REFERENCE_FILE
+};
+
+export interface OrtNodeInit {
+	/** `q4` is what the app ships. */
+	readonly weights: 'q4' | 'fp32';
+	/** Changes the bytes before they are looked at. */
+	readonly spoil?: (bytes: Record<FileName, Uint8Array<ArrayBuffer>>) => void;
+	/** Replaces the record, for models that a test made up. */
+	readonly record?: RecordedModel;
+}
+
+/** Bytes and record of one of the two weight files, as a load would get them. */
+export async function pocketOnDisk(weights: 'q4' | 'fp32'): Promise<{ bytes: ModelBytes; record: RecordedModel }> {
+	const names = Object.keys(PLACES) as FileName[];
+	const read = async (url: URL) => new Uint8Array(await readFile(url));
+	const bytes = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await read(PLACES[name])]))) as Record<
+		FileName,
+		Uint8Array<ArrayBuffer>
+	>;
+	if (weights === 'q4') return { bytes, record: POCKET };
+	bytes.weights = await read(new URL('models/pocket/model_fp32.onnx', root));
+	bytes.reference = makeReference('fp32');
+	const recorded = (file: Uint8Array) => ({ sha256: createHash('sha256').update(file).digest('hex'), bytes: file.length });
+	const files = { ...POCKET.files, weights: recorded(bytes.weights), reference: recorded(bytes.reference) };
+	return { bytes, record: { ...POCKET, id: 'pocket-5m-fp32', files } };
+}
+
+/** An Engine over the core in this very process. */
+export function ortNode({ weights, spoil, record: given }: OrtNodeInit): Engine {
+	let state: Engine['state'] = 'idle';
+	let loading: Promise<EngineReady> | undefined;
+	let core: CpuCore | undefined;
+	const loaded = () => {
+		if (core === undefined) throw new Refusal('engine-not-ready');
+		return core;
+	};
+	async function open(onProgress: Parameters<Engine['load']>[0], signal: AbortSignal): Promise<EngineReady> {
+		const started = performance.now();
+		const onDisk = await pocketOnDisk(weights);
+		const record = given ?? onDisk.record;
+		const bytes = { ...onDisk.bytes };
+		spoil?.(bytes);
+		const totalBytes = Object.values(bytes).reduce((sum, file) => sum + file.length, 0);
+		const report = (stage: 'fetching' | 'preparing' | 'checking') => onProgress({ stage, loadedBytes: totalBytes, totalBytes });
+		report('fetching');
+		if (signal.aborted) throw new Refusal('aborted');
+		report('preparing');
+		const opened = await openCore(bytes, record, {
+			monotonic: () => performance.now(),
+			breathe: () => setImmediate(),
+			onChecking: () => report('checking')
+		});
+		if (signal.aborted) {
+			await opened.close();
+			throw new Refusal('aborted');
+		}
+		core = opened;
+		return { card: core.card, tokensPerSecond: core.tokensPerSecond, loadMs: performance.now() - started };
+	}
+	return {
+		id: given?.id ?? (weights === 'q4' ? POCKET.id : 'pocket-5m-fp32'),
+		get state() {
+			return state;
+		},
+		async load(onProgress, signal) {
+			if (signal.aborted) throw new Refusal('aborted');
+			if (loading === undefined) {
+				state = 'loading';
+				loading = open(onProgress, signal);
+				loading.then(
+					() => (state = 'ready'),
+					(error: unknown) => {
+						state = error instanceof Refusal && error.code === 'aborted' ? 'idle' : 'failed';
+						loading = undefined;
+					}
+				);
+			}
+			return loading;
+		},
+		async *generate(request, signal) {
+			const running = loaded();
+			if (state === 'busy') throw new Refusal('engine-busy');
+			state = 'busy';
+			try {
+				return yield* running.generate(request, signal);
+			} finally {
+				state = core === undefined ? 'idle' : 'ready';
+			}
+		},
+		logits: async (tokens, signal) => loaded().logits(tokens, signal),
+		countTokens: async (turns) => loaded().countTokens(turns),
+		async unload() {
+			const closing = core;
+			core = undefined;
+			loading = undefined;
+			state = 'idle';
+			await closing?.close();
+		}
+	};
+}

@@ -1,0 +1,60 @@
+/**
+ * What passes between a page and its engine worker. Types only.
+ *
+ * A worker cannot throw a Refusal: structured clone drops the fields of errors, and comlink passes on only name, message and stack.
+ * So every reply is an Outcome, and the page makes the Refusal again (habit 10).
+ */
+import type { EngineReady, GenerateEnd, GenerateRequest, LoadProgress, Step, TopLogits, Turn } from '#lib/ports/engine.ts';
+import type { Code } from '#lib/protocol/errors.ts';
+
+export type Outcome<T> =
+	| { readonly ok: true; readonly value: T }
+	| { readonly ok: false; readonly code: Code; readonly detail: string | undefined };
+
+/** A file as it was released: SHA-256 in hex and length in bytes. Anything else that comes under its name is refused. */
+export interface RecordedFile {
+	readonly sha256: string;
+	readonly bytes: number;
+}
+
+/** The files an engine on ONNX Runtime needs; `runtime` is the wasm of the library itself. */
+export type FileName = 'runtime' | 'weights' | 'tokenizer' | 'tokenizerConfig' | 'reference';
+
+/** What is known of a model before a byte of it is here. */
+export interface RecordedModel {
+	readonly id: string;
+	readonly name: string;
+	readonly contextTokens: number;
+	readonly vocabularySize: number;
+	readonly stopTokens: readonly number[];
+	readonly files: Readonly<Record<FileName, RecordedFile>>;
+}
+
+/** Absolute addresses of the files. */
+export type Addresses = Readonly<Record<FileName, string>>;
+
+export interface LoadRequest {
+	readonly model: RecordedModel;
+	readonly addresses: Addresses;
+	/** Name of the Web Lock that the worker holds while it lives; undefined where the page has no Web Locks. */
+	readonly lifeLock: string | undefined;
+}
+
+/** Worker to page, on the port that came with a call. `end` is the last message of a generation; order on one port is kept. */
+export type FromWorker =
+	| { readonly kind: 'alive' }
+	| { readonly kind: 'progress'; readonly progress: LoadProgress }
+	| { readonly kind: 'step'; readonly step: Step }
+	| { readonly kind: 'end'; readonly outcome: Outcome<GenerateEnd> };
+
+/** Page to worker, on the same port. */
+export type ToWorker = { readonly kind: 'abort' };
+
+/** What workers/cpu.ts exposes through comlink. No call rejects except when the worker itself is broken. */
+export interface CpuWorker {
+	load(request: LoadRequest, port: MessagePort): Promise<Outcome<EngineReady>>;
+	/** Resolves when the generation has begun or was refused; steps and the end come on the port. */
+	generate(request: GenerateRequest, port: MessagePort): Promise<void>;
+	logits(tokens: readonly number[], port: MessagePort): Promise<Outcome<readonly TopLogits[]>>;
+	countTokens(turns: readonly Turn[]): Promise<Outcome<number>>;
+}
