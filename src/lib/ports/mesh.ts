@@ -30,11 +30,14 @@ export type MeshEvent =
  */
 export interface Channel {
 	readonly peer: PeerId;
-	/** Resolves when the message was handed to the transport and the send buffer has room again. Rejects with `channel-closed`. */
+	/**
+	 * Resolves when the message was handed to the transport and the send buffer has room again. Sends keep their order.
+	 * Refusals: `channel-closed`, `peer-lost`, `oversized`.
+	 */
 	send(message: Uint8Array): Promise<void>;
 	/** Ends when the other side closed; throws a Refusal `peer-lost` or `channel-closed` when it broke. Single consumer. */
 	readonly messages: AsyncIterable<Uint8Array>;
-	/** Says no more will be sent, after what was sent has left. */
+	/** Says no more will be sent, after what was sent has left. Never throws. The channel is gone when both sides have closed. */
 	close(): Promise<void>;
 	abort(): void;
 }
@@ -44,10 +47,15 @@ export interface Mesh {
 	start(): Promise<void>;
 	/** Says GOODBYE to direct peers, then closes. Never throws. */
 	stop(): Promise<void>;
+	/** Says GOODBYE to direct peers within this turn and closes nothing: for `pagehide`, after which no promise may run. */
+	goodbye(): void;
 	/** Addresses at which this node can be dialled just now (may be empty when no relay is up). */
 	addresses(): readonly string[];
 	peers(): readonly Peer[];
-	/** Adds a relay; connects and keeps reconnecting (with back-off) until stop. */
+	/**
+	 * Adds a relay; connects and keeps reconnecting (with back-off) until stop. Only relays the person configured or confirmed may
+	 * be added: it also allows dialling that machine where it is near. Refusal `malformed` when the address names no peer.
+	 */
 	addRelay(address: string): void;
 	/** Relays known, and whether each is connected. */
 	relays(): readonly { readonly address: string; readonly up: boolean }[];
@@ -62,7 +70,15 @@ export interface Mesh {
 		judge: (message: Uint8Array) => Verdict | Promise<Verdict>,
 		hear: (message: Uint8Array) => void
 	): () => void;
-	/** Opens a job channel, dialling one of `addresses` when no direct connection stands. Refusals: `unreachable`, `aborted`. */
+	/**
+	 * Names a peer that says it can be dialled (from its capability). A few of those named are kept as direct neighbours, so that
+	 * gossip outlives every relay. Costs nothing to call often; unknown or malformed addresses are passed over.
+	 */
+	suggest(peer: PeerId, addresses: readonly string[]): void;
+	/**
+	 * Opens a job channel, dialling one of `addresses` when no direct connection stands.
+	 * Refusals: `unreachable`, `limited-connection`, `aborted`.
+	 */
 	open(peer: PeerId, addresses: readonly string[], signal: AbortSignal): Promise<Channel>;
 	/** Channels that others open to us. Returns how to stop. */
 	onChannel(accept: (channel: Channel) => void): () => void;

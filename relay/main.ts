@@ -1,0 +1,37 @@
+/**
+ * Composition root of a relay process: `node relay/main.ts`, no build. Settings: relay/config.ts.
+ *
+ * Standard output is one JSON line each: first `listening` with the addresses to hand on, then what happens, never who it happens to.
+ */
+import { Refusal } from '#lib/protocol/errors.ts';
+import { readConfig } from './config.ts';
+import { startRelay, type GossipJudge } from './relay.ts';
+
+/** Pace of the `counts` line, ms. */
+const REPORT_EVERY_MS = 60_000;
+
+/** Size is judged by the topics themselves. */
+const judge: GossipJudge = () => 'accept';
+
+function say(event: string, facts: Readonly<Record<string, unknown>>): void {
+	console.log(JSON.stringify({ event, ...facts }));
+}
+
+try {
+	const relay = await startRelay(readConfig(process.env), judge);
+	say('listening', { addresses: relay.addresses, health: relay.healthUrl });
+	const report = setInterval(() => {
+		say('counts', { ...relay.metrics() });
+	}, REPORT_EVERY_MS);
+	const stop = (): void => {
+		clearInterval(report);
+		void relay.stop().then(() => {
+			say('stopped', {});
+		});
+	};
+	process.once('SIGINT', stop);
+	process.once('SIGTERM', stop);
+} catch (error) {
+	say('refused', error instanceof Refusal ? { code: error.code, why: error.message } : { code: 'internal', why: String(error) });
+	process.exitCode = 1;
+}
