@@ -27,7 +27,7 @@ export type OriginateEvent =
 	/** Somebody could answer after loading its model. */
 	| { readonly type: 'interest'; readonly executor: string; readonly readyInMs: number }
 	| { readonly type: 'assigned'; readonly executor: ExecutorFacts; readonly reason: string }
-	| { readonly type: 'accepted'; readonly promptTokens: number }
+	| { readonly type: 'accepted' }
 	/** `tokens` and `text` are new; `position` is that of the first of them. */
 	| { readonly type: 'words'; readonly text: string; readonly tokens: readonly number[]; readonly position: number }
 	/** A checkpoint was verified and acknowledged; `receipt` is the CID of what is now claimable. */

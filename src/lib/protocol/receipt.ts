@@ -4,10 +4,15 @@
  * The executor seals, the originator countersigns the same body under another domain tag after checking it against the job's own
  * parameters. Prompt and output stand only as commitments keyed with the job's salt.
  */
-import { kind, type BodyOf } from './envelope.ts';
+import type { CID } from 'multiformats/cid';
 import { samplingShape } from './assignment.ts';
-import { MAX_ANSWER_TOKENS, MAX_PRICE } from './limits.ts';
-import { offeredModel } from './model.ts';
+import { encodeCanonical, equalBytes } from './encode.ts';
+import { kind, type BodyOf } from './envelope.ts';
+import { Refusal } from './errors.ts';
+import { CLOCK_SKEW_MS, MAX_ANSWER_TOKENS, MAX_PRICE } from './limits.ts';
+import { offeredModel, type OfferedModel } from './model.ts';
+import { priceOf } from './policy.ts';
+import type { Sampling } from './sampler.ts';
 import { bytes, extensions, fields, flag, integer, link, list, optional, stamp, text, word } from './shape.ts';
 
 const receiptShape = fields({
@@ -71,3 +76,80 @@ export const receiptAvailable = kind(
 	512
 );
 export type ReceiptAvailable = BodyOf<typeof receiptAvailable>;
+
+/** What the originator knows of its own job, from its own messages and the frames it verified. */
+export interface JobFacts {
+	readonly job: Uint8Array;
+	readonly epoch: number;
+	readonly announcement: CID;
+	readonly assignment: CID;
+	readonly policy: Uint8Array;
+	readonly executorNode: Uint8Array;
+	readonly executorAccount: Uint8Array;
+	readonly originator: Uint8Array;
+	readonly model: OfferedModel;
+	readonly sampling: Sampling;
+	readonly seed: Uint8Array;
+	readonly startPosition: number;
+	readonly answerTokens: number;
+	readonly minTokens: number;
+	/** No tokenizer in use makes more tokens than this of the prompt. */
+	readonly mostPromptTokens: number;
+	readonly pricePer1k: number;
+	readonly sameAccount: boolean;
+	readonly cancelled: boolean;
+	readonly promptCommitment: Uint8Array;
+	readonly outputCommitment: Uint8Array;
+	readonly chain: Uint8Array;
+	readonly lastCheckpoint: CID | undefined;
+	readonly predecessors: readonly CID[];
+	/** Unix ms by the originator's clock. */
+	readonly assignedAt: number;
+	readonly now: number;
+}
+
+/** Tokens that a job with this receipt is paid for. */
+export function billedTokens(receipt: Pick<ExecutionReceipt, 'promptTokens' | 'answerTokens'>): number {
+	return receipt.promptTokens + receipt.answerTokens;
+}
+
+/** Refusal `terms-differ`, naming the field, unless the receipt says what the originator itself saw; only then is it countersigned. */
+export function checkReceipt(receipt: ExecutionReceipt, facts: JobFacts): void {
+	const differ = (field: string): never => {
+		throw new Refusal('terms-differ', `receipt: ${field}`);
+	};
+	const same = (field: keyof ExecutionReceipt & keyof JobFacts) => {
+		if (!equalBytes(encodeCanonical(receipt[field]), encodeCanonical(facts[field]))) differ(field);
+	};
+	for (const field of SAME_FIELDS) same(field);
+	if (receipt.lastCheckpoint?.toString() !== facts.lastCheckpoint?.toString()) differ('lastCheckpoint');
+	if (receipt.promptTokens > facts.mostPromptTokens) differ('promptTokens');
+	if (receipt.cachedTokens > receipt.promptTokens) differ('cachedTokens');
+	if (receipt.price !== priceOf(facts.pricePer1k, billedTokens(receipt))) differ('price');
+	if (receipt.status === 'cancelled' && !facts.cancelled) differ('status');
+	if (receipt.status === 'success' && receipt.startPosition + receipt.answerTokens < facts.minTokens) differ('status');
+	if (receipt.startedAt > receipt.endedAt) differ('startedAt');
+	if (receipt.startedAt < facts.assignedAt - CLOCK_SKEW_MS || receipt.endedAt > facts.now + CLOCK_SKEW_MS) differ('endedAt');
+}
+
+const SAME_FIELDS = [
+	'job',
+	'epoch',
+	'announcement',
+	'assignment',
+	'policy',
+	'executorNode',
+	'executorAccount',
+	'originator',
+	'model',
+	'sampling',
+	'seed',
+	'startPosition',
+	'answerTokens',
+	'pricePer1k',
+	'sameAccount',
+	'promptCommitment',
+	'outputCommitment',
+	'chain',
+	'predecessors'
+] as const;

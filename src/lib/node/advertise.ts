@@ -1,0 +1,49 @@
+/** Says over and over, until stopped, what this node offers; keeps the last statement so that a reload resumes with a higher sequence. */
+import { capabilityAdvertisement, SCHEMA_VERSIONS, type CapabilityAdvertisement } from '#lib/protocol/capability.ts';
+import { seal } from '#lib/protocol/envelope.ts';
+import { codeOf } from '#lib/protocol/errors.ts';
+import type { OfferedModel } from '#lib/protocol/model.ts';
+import type { ContributeTerms } from './contribute.ts';
+import type { ExecutorPorts } from './ports.ts';
+import { quietly } from './record.ts';
+
+/** Between two statements. Newcomers hear of a node within this time; a statement outlives two lost ones. */
+const EVERY_MS = 15_000;
+const TTL_MS = 60_000;
+
+/** Returns how to stop. */
+export function advertise(model: OfferedModel, tokensPerSecond: number, terms: ContributeTerms, ports: ExecutorPorts): () => void {
+	const stopping = new AbortController();
+	const state = async (): Promise<void> => {
+		const body: CapabilityAdvertisement = {
+			models: [{ model, milliTokensPerSecond: Math.round(tokensPerSecond * 1000), pricePer1k: terms.pricePer1k, loaded: true }],
+			running: ports.engine.state === 'busy' ? 1 : 0,
+			queued: 0,
+			capacity: 1,
+			...(terms.region === undefined ? {} : { region: terms.region }),
+			versions: [...SCHEMA_VERSIONS],
+			f16: false,
+			subgroups: false,
+			memoryGib: 0,
+			wasmSimd: true,
+			wasmThreads: 1,
+			addresses: [...ports.mesh.addresses()].slice(0, 8),
+			// Wall time makes it grow over reloads without reading anything back.
+			sequence: ports.clock.now(),
+			issuedAt: ports.clock.now(),
+			ttlMs: TTL_MS,
+			extensions: {}
+		};
+		const signed = await seal(capabilityAdvertisement, body, ports.identity.node, ports.identity.certificate);
+		await quietly(ports, ports.store.capabilities.put({ id: 'self', savedAt: body.issuedAt, document: signed.bytes }));
+		await ports.mesh.publish('fireweed/1/capabilities', signed.bytes);
+	};
+	const loop = async (): Promise<void> => {
+		while (!stopping.signal.aborted) {
+			await state().catch((error: unknown) => ports.log('advertise-failed', { code: codeOf(error) }));
+			await ports.clock.sleep(EVERY_MS, stopping.signal);
+		}
+	};
+	loop().catch(() => undefined);
+	return () => stopping.abort();
+}

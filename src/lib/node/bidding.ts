@@ -1,0 +1,136 @@
+/** Steps 3 to 5 at the originator: publish the wish, hear bids while the window is open, rank them. */
+import { select, type BidHeard, type Choice } from '#lib/market/select.ts';
+import { jobBid, jobInterest, type JobBid } from '#lib/protocol/bid.ts';
+import { openCertificate } from '#lib/protocol/certificate.ts';
+import { formatDid, formatPeerId } from '#lib/protocol/did.ts';
+import { equalBytes } from '#lib/protocol/encode.ts';
+import { open, peek, seal, type Signed } from '#lib/protocol/envelope.ts';
+import { jobAnnouncement } from '#lib/protocol/announcement.ts';
+import { codeOf, Refusal } from '#lib/protocol/errors.ts';
+import { MAX_GOSSIP_MESSAGE } from '#lib/protocol/limits.ts';
+import { BID_WINDOW_MS, type AnnouncedJob } from './announce.ts';
+import type { OriginateEvent } from './events.ts';
+import { Inbox } from './inbox.ts';
+import type { NodePorts } from './ports.ts';
+
+/** A bid with the envelope that binds its sender. */
+export interface SignedBid extends BidHeard {
+	readonly signed: Signed<JobBid>;
+	/** Account key, 32 bytes. */
+	readonly accountKey: Uint8Array;
+}
+
+/** A job with its ranked offers, best first. */
+export interface RankedJob {
+	readonly job: AnnouncedJob;
+	readonly choices: readonly Choice<SignedBid>[];
+}
+
+/** With this many offers nothing is gained by waiting for the window to close. */
+const ENOUGH_BIDS = 8;
+/** Without any offer the wish is repeated this often: a tab that has just joined hears gossip only after its mesh has formed. */
+const REPEAT_MS = 1_000;
+/** Without any offer for this long, nobody is there. */
+const NOBODY_MS = 8_000;
+
+type BiddingMail = { readonly type: 'heard'; readonly bytes: Uint8Array } | { readonly type: 'stop' };
+
+/** Yields `announced`, `bid`, `interest`; returns offers, best first. Refusals: `no-bids`, `aborted`. */
+export async function* collectBids(
+	job: AnnouncedJob,
+	ports: NodePorts,
+	signal: AbortSignal
+): AsyncGenerator<OriginateEvent, RankedJob, void> {
+	const inbox = new Inbox<BiddingMail>(ports.clock);
+	const heard = new Map<string, SignedBid>();
+	const announcements = [job.announcement];
+	const stop = () => inbox.put({ type: 'stop' });
+	signal.addEventListener('abort', stop, { once: true });
+	const deaf = ports.mesh.subscribe(
+		'fireweed/1/bids',
+		// Only a cheap look here: the mesh judges what it forwards, and `admitBid` verifies what counts.
+		() => 'accept',
+		(bytes) => inbox.put({ type: 'heard', bytes })
+	);
+	try {
+		if (signal.aborted) throw new Refusal('aborted');
+		await ports.mesh.publish('fireweed/1/announcements', job.announcement.bytes);
+		yield { type: 'announced', job: job.hex };
+		const begun = ports.clock.monotonic();
+		let repeated = begun;
+		for (;;) {
+			const now = ports.clock.monotonic();
+			const closes = heard.size > 0 ? begun + BID_WINDOW_MS : begun + NOBODY_MS;
+			if (now >= closes || heard.size >= ENOUGH_BIDS) break;
+			if (heard.size === 0 && now - repeated >= REPEAT_MS) {
+				repeated = now;
+				announcements.push(await repeat(job, ports));
+			}
+			const mail = await inbox.take(Math.min(closes - now, Math.max(1, repeated + REPEAT_MS - now)));
+			if (mail === undefined) continue;
+			if (mail.type === 'stop') throw new Refusal('aborted');
+			const said = await admitBid(mail.bytes, job, announcements, ports);
+			if (said === undefined) continue;
+			if (said.type === 'interest') yield said;
+			else if (!heard.has(said.executor)) {
+				heard.set(said.executor, said.offer);
+				yield { type: 'bid', executor: said.executor, pricePer1k: said.offer.bid.pricePer1k };
+			}
+		}
+	} finally {
+		deaf();
+		signal.removeEventListener('abort', stop);
+	}
+	const choices = select([...heard.values()], job.announcement.body, job.policy, ports.clock.monotonic());
+	if (choices.length === 0) throw new Refusal('no-bids');
+	return { job, choices };
+}
+
+/** The same wish under a new stamp: gossip drops what it has seen. */
+async function repeat(job: AnnouncedJob, ports: NodePorts): Promise<AnnouncedJob['announcement']> {
+	const again = await seal(jobAnnouncement, { ...job.announcement.body, issuedAt: ports.clock.now() }, job.key);
+	await ports.mesh.publish('fireweed/1/announcements', again.bytes);
+	return again;
+}
+
+type Said =
+	| { readonly type: 'offer'; readonly executor: string; readonly offer: SignedBid }
+	| Extract<OriginateEvent, { type: 'interest' }>;
+
+/** Verifies one message of the bids topic; undefined when it is not for this job or not sound (counted in the log, no harm done). */
+async function admitBid(
+	bytes: Uint8Array,
+	job: AnnouncedJob,
+	announcements: readonly AnnouncedJob['announcement'][],
+	ports: NodePorts
+): Promise<Said | undefined> {
+	try {
+		const { type } = peek(bytes, MAX_GOSSIP_MESSAGE);
+		if (type === jobInterest.type) {
+			const interest = await open(jobInterest, bytes, ports.crypto);
+			if (!equalBytes(interest.body.job, job.id)) return undefined;
+			await openCertificate(interest, ports.crypto, ports.clock.now());
+			return { type: 'interest', executor: formatPeerId(interest.signer), readyInMs: interest.body.readyInMs };
+		}
+		const signed = await open(jobBid, bytes, ports.crypto);
+		const bid = signed.body;
+		if (!equalBytes(bid.job, job.id)) return undefined;
+		if (!announcements.some((announced) => announced.cid.equals(bid.announcement))) throw new Refusal('terms-differ', 'announcement');
+		const certificate = await openCertificate(signed, ports.crypto, ports.clock.now());
+		const account = formatDid(certificate.account);
+		const executor = formatPeerId(signed.signer);
+		const offer: SignedBid = {
+			bid,
+			signed,
+			executor,
+			account,
+			accountKey: certificate.account,
+			sameAccount: account === ports.identity.account,
+			heardAt: ports.clock.monotonic()
+		};
+		return { type: 'offer', executor, offer };
+	} catch (error) {
+		ports.log('bid-refused', { code: codeOf(error) });
+		return undefined;
+	}
+}

@@ -1,0 +1,103 @@
+/**
+ * One job as its executor lives it: an assignment comes in over a direct channel, tokens go out, every 32 of them a signed checkpoint,
+ * at the end one receipt. Every outcome has one.
+ *
+ * How it would be cheated: terms it never bid, a second assignment of the same job, another epoch's messages, a forged acknowledgement,
+ * or an asker that reads and never acknowledges. What it can lose is two checkpoints' work.
+ */
+import type { Channel } from '#lib/ports/mesh.ts';
+import { assignJob } from '#lib/protocol/assignment.ts';
+import { seedOf } from '#lib/protocol/bid.ts';
+import { nodeCertificate } from '#lib/protocol/certificate.ts';
+import { parsePeerId } from '#lib/protocol/did.ts';
+import { equalBytes } from '#lib/protocol/encode.ts';
+import { open, seal, type Signed } from '#lib/protocol/envelope.ts';
+import { codeOf, Refusal, type Code } from '#lib/protocol/errors.ts';
+import { jobStatus } from '#lib/protocol/status.ts';
+import { bytesToHex } from '@noble/hashes/utils.js';
+import type { AssignJob } from '#lib/protocol/assignment.ts';
+import type { OpenBid } from './contribute.ts';
+import { deliver, type Terms } from './deliver.ts';
+import type { ContributeEvent } from './events.ts';
+import { Inbox, pour, type JobMail } from './inbox.ts';
+import type { ExecutorPorts } from './ports.ts';
+
+/** A channel that brings no assignment for this long is closed. */
+export const ASSIGN_MS = 10_000;
+
+/** Serves one channel to its end. Never throws. `take` hands over the open bid of a job, once. */
+export async function execute(
+	channel: Channel,
+	take: (job: string) => OpenBid | undefined,
+	ports: ExecutorPorts,
+	stopping: AbortSignal,
+	tell: (event: ContributeEvent) => void
+): Promise<void> {
+	const inbox = new Inbox<JobMail>(ports.clock);
+	void pour(channel, inbox);
+	try {
+		const mail = await inbox.take(ASSIGN_MS);
+		if (mail?.type !== 'message') throw new Refusal('stalled', 'no assignment');
+		const assignment = await open(assignJob, mail.bytes, ports.crypto);
+		const agreed = await agreeOn(assignment, channel, take, ports).catch(async (error: unknown) => {
+			await decline(assignment.body, codeOf(error), channel, ports);
+			throw error;
+		});
+		await deliver(agreed, channel, inbox, ports, stopping, tell);
+	} catch (error) {
+		if (codeOf(error) === 'internal') ports.log('execute-failed', { error: String(error) });
+		tell({ type: 'refused', code: codeOf(error) });
+		channel.abort();
+	}
+}
+
+/** Terms that are exactly those of our own bid. Refusals: `expired`, `wrong-signer`, `terms-differ`, `bad-certificate`, `busy`. */
+async function agreeOn(
+	assignment: Signed<AssignJob>,
+	channel: Channel,
+	take: (job: string) => OpenBid | undefined,
+	ports: ExecutorPorts
+): Promise<Terms> {
+	const run = assignment.body;
+	const open = take(bytesToHex(run.job));
+	if (open === undefined) throw new Refusal('expired', 'no open bid for this job');
+	const announced = open.announcement.body;
+	if (!equalBytes(assignment.signer, open.announcement.signer)) throw new Refusal('wrong-signer', 'assignment');
+	if (!run.bid.equals(open.bid.cid) || run.pricePer1k !== open.bid.body.pricePer1k) throw new Refusal('terms-differ', 'bid');
+	if (run.minTokens !== announced.minTokens || run.maxTokens !== announced.maxTokens) throw new Refusal('terms-differ', 'length');
+	if (run.continueFrom.length >= run.maxTokens) throw new Refusal('terms-differ', 'nothing left to answer');
+	if (ports.engine.state !== 'ready') throw new Refusal('busy');
+	const promptTokens = (await ports.engine.countTokens(run.turns)) + run.continueFrom.length;
+	// The bid's price and time stand on the announced size; a larger prompt is another job.
+	if (promptTokens > announced.promptTokens) throw new Refusal('terms-differ', 'prompt longer than announced');
+	const sameAccount = run.kin !== undefined && (await isKin(run.kin, channel, ports));
+	return {
+		assignment,
+		announcement: open.announcement,
+		bid: open.bid,
+		model: open.model,
+		nonce: open.nonce,
+		seed: seedOf(run.job, run.epoch, run.originatorNonce, open.nonce),
+		pricePer1k: sameAccount ? 0 : run.pricePer1k,
+		sameAccount
+	};
+}
+
+/** Whether the peer at the other end of this very channel is certified by our own account. */
+async function isKin(kin: Uint8Array, channel: Channel, ports: ExecutorPorts): Promise<boolean> {
+	const certificate = await open(nodeCertificate, kin, ports.crypto);
+	const { account, node, expiresAt } = certificate.body;
+	return (
+		equalBytes(certificate.signer, account) &&
+		equalBytes(account, ports.identity.accountKey) &&
+		equalBytes(node, parsePeerId(channel.peer)) &&
+		expiresAt > ports.clock.now()
+	);
+}
+
+async function decline(run: AssignJob, code: Code, channel: Channel, ports: ExecutorPorts): Promise<void> {
+	const body = { job: run.job, epoch: run.epoch, state: 'refused' as const, code, issuedAt: ports.clock.now(), extensions: {} };
+	const status = await seal(jobStatus, body, ports.identity.node);
+	await channel.send(status.bytes).catch(() => undefined);
+	await channel.close().catch(() => undefined);
+}

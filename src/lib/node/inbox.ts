@@ -1,0 +1,72 @@
+/** A single reader's queue that many sources fill: messages of a channel, a person's stop, bids from a topic. Time is a port. */
+import type { Clock } from '#lib/ports/clock.ts';
+import type { Channel } from '#lib/ports/mesh.ts';
+import { codeOf, Refusal, type Code } from '#lib/protocol/errors.ts';
+
+/** More waiting items than this is a flood; the newest are dropped (a reader that far behind has lost its peer anyway). */
+const MAX_WAITING = 4096;
+
+export class Inbox<T> {
+	readonly #clock: Clock;
+	readonly #waiting: T[] = [];
+	#wake: (() => void) | undefined;
+
+	constructor(clock: Clock) {
+		this.#clock = clock;
+	}
+
+	put(item: T): void {
+		if (this.#waiting.length < MAX_WAITING) this.#waiting.push(item);
+		this.#wake?.();
+	}
+
+	/** An item that is there already, or undefined. */
+	poll(): T | undefined {
+		return this.#waiting.shift();
+	}
+
+	/** The next item, or undefined when none came within `ms`. One reader at a time. */
+	async take(ms: number): Promise<T | undefined> {
+		if (this.#waiting.length === 0 && ms > 0) {
+			const done = new AbortController();
+			const arrival = new Promise<void>((resolve) => (this.#wake = resolve));
+			const timer = this.#clock.sleep(ms, done.signal).catch(() => undefined);
+			await Promise.race([arrival, timer]);
+			this.#wake = undefined;
+			done.abort();
+		}
+		return this.#waiting.shift();
+	}
+}
+
+/** What a job's inbox holds. */
+export type JobMail =
+	| { readonly type: 'message'; readonly bytes: Uint8Array }
+	/** The channel ended; `code` undefined when the other side closed it in good order. */
+	| { readonly type: 'ended'; readonly code: Code | undefined }
+	| { readonly type: 'stop' };
+
+/** Pours a channel into an inbox until it ends. */
+export async function pour(channel: Channel, inbox: Inbox<JobMail>): Promise<void> {
+	try {
+		for await (const bytes of channel.messages) inbox.put({ type: 'message', bytes });
+		inbox.put({ type: 'ended', code: undefined });
+	} catch (error) {
+		inbox.put({ type: 'ended', code: codeOf(error) });
+	}
+}
+
+/** Rejects with `code` when `work` takes longer than `ms`. */
+export async function within<T>(clock: Clock, ms: number, code: Code, work: Promise<T>): Promise<T> {
+	const done = new AbortController();
+	try {
+		return await Promise.race([
+			work,
+			clock.sleep(ms, done.signal).then(() => {
+				throw new Refusal(code);
+			})
+		]);
+	} finally {
+		done.abort();
+	}
+}

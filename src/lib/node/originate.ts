@@ -1,0 +1,39 @@
+/**
+ * One job as its originator lives it. Read `originate` top to bottom: each line is a step of the walk.
+ */
+import type { Wish } from './app.ts';
+import type { OriginateEvent } from './events.ts';
+import type { NodePorts } from './ports.ts';
+import { announce } from './announce.ts';
+import { collectBids } from './bidding.ts';
+import { hire } from './hire.ts';
+import { follow } from './follow.ts';
+import { listen, recordJob, type JobRecord } from './record.ts';
+import type { ExecutionPolicy } from '#lib/protocol/policy.ts';
+import { codeOf } from '#lib/protocol/errors.ts';
+
+/**
+ * Has `wish` answered by the mesh under `policy`. Yields what happens; ends with exactly one `finished`, `lost` or `failed`.
+ * Aborting `signal` cancels the job wherever it is; an answer under way still ends with its receipt. Never throws.
+ */
+export async function* originate(
+	wish: Wish,
+	policy: ExecutionPolicy,
+	ports: NodePorts,
+	signal: AbortSignal
+): AsyncGenerator<OriginateEvent, void, void> {
+	let record: JobRecord | undefined;
+	try {
+		const job = await announce(wish, policy, ports);
+		record = await recordJob(job, wish, ports);
+		const bids = collectBids(job, ports, signal);
+		const ranked = yield* listen(record, bids);
+		const hired = yield* listen(record, hire(ranked, wish, ports, signal));
+		yield* listen(record, follow(hired, wish, ports, signal));
+	} catch (error) {
+		const failed: OriginateEvent = { type: 'failed', code: codeOf(error) };
+		if (codeOf(error) === 'internal') ports.log('originate-failed', { error: String(error) });
+		await record?.note(failed);
+		yield failed;
+	}
+}

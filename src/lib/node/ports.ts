@@ -1,0 +1,25 @@
+/** The ports the story runs over, handed in by a composition root. */
+import type { Clock } from '#lib/ports/clock.ts';
+import type { Crypto } from '#lib/ports/crypto.ts';
+import type { Engine } from '#lib/ports/engine.ts';
+import type { Identity, Signer } from '#lib/ports/keys.ts';
+import type { Log } from '#lib/ports/log.ts';
+import type { Mesh } from '#lib/ports/mesh.ts';
+import type { Random } from '#lib/ports/random.ts';
+import type { Store } from '#lib/ports/store.ts';
+
+export interface NodePorts {
+	readonly mesh: Mesh;
+	readonly store: Pick<Store, 'jobs' | 'bids' | 'assigned' | 'receipts' | 'capabilities'>;
+	readonly identity: Identity;
+	/** A fresh key for one job. */
+	readonly jobKey: () => Promise<Signer>;
+	readonly crypto: Crypto;
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly log: Log;
+}
+
+export interface ExecutorPorts extends NodePorts {
+	readonly engine: Engine;
+}
