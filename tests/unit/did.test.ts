@@ -57,19 +57,51 @@ describe('what is not the one text is malformed', () => {
 	const overlong = `did:key:${base58btc.encode(Uint8Array.of(0xed, 0x81, 0x00, ...bytes))}`;
 	const secp = base58btc.baseEncode(Uint8Array.of(0x00, 0x24, 0x08, 0x02, 0x12, 0x20, ...bytes));
 	test.each([
-		'', 'did:key:', 'did:key:z', did.slice(0, -1), `${did}1`, `${did}#z6Mk`, did.toUpperCase(), ` ${did}`, `${did} `, `${did}\n`,
-		did.replace('z6', 'z16'), did.replace('z', ''), did.replace('did:key:', 'did:web:'), did.replace('z6Mk', 'm6Mk'), x25519, overlong,
-		peerId, `did:key:z${'1'.repeat(100_000)}`, `${did.slice(0, -1)}0`
+		'',
+		'did:key:',
+		'did:key:z',
+		did.slice(0, -1),
+		`${did}1`,
+		`${did}#z6Mk`,
+		did.toUpperCase(),
+		` ${did}`,
+		`${did} `,
+		`${did}\n`,
+		did.replace('z6', 'z16'),
+		did.replace('z', ''),
+		did.replace('did:key:', 'did:web:'),
+		did.replace('z6Mk', 'm6Mk'),
+		x25519,
+		overlong,
+		peerId,
+		`did:key:z${'1'.repeat(100_000)}`,
+		`${did.slice(0, -1)}0`
 	])('did %j', (text) => expect(refusalOf(() => parseDid(text))).toBe('malformed'));
 	test.each([
-		'', peerId.slice(0, -1), `${peerId}1`, `1${peerId}`, `z${peerId}`, ` ${peerId}`, `${peerId} `, secp, did,
-		'QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N', `b${peerId}`, '1'.repeat(100_000), `${peerId.slice(0, -1)}l`
+		'',
+		peerId.slice(0, -1),
+		`${peerId}1`,
+		`1${peerId}`,
+		`z${peerId}`,
+		` ${peerId}`,
+		`${peerId} `,
+		secp,
+		did,
+		'QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N',
+		`b${peerId}`,
+		'1'.repeat(100_000),
+		`${peerId.slice(0, -1)}l`
 	])('PeerId %j', (text) => expect(refusalOf(() => parsePeerId(text))).toBe('malformed'));
 	test.each([0, 31, 33, 64])('key of %i bytes', (length) => {
 		expect(refusalOf(() => formatDid(new Uint8Array(length)))).toBe('malformed');
 		expect(refusalOf(() => formatPeerId(new Uint8Array(length)))).toBe('malformed');
 	});
 	test('any text at all', () => {
-		fc.assert(fc.property(fc.string(), (text) => refusalOf(() => parseDid(text)) === 'malformed' && refusalOf(() => parsePeerId(text)) === 'malformed'));
+		fc.assert(
+			fc.property(
+				fc.string(),
+				(text) => refusalOf(() => parseDid(text)) === 'malformed' && refusalOf(() => parsePeerId(text)) === 'malformed'
+			)
+		);
 	});
 });

@@ -30,7 +30,11 @@ const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const number = (bytes: Uint8Array): bigint => BigInt(`0x${bytesToHex(Uint8Array.from(bytes).reverse())}`);
 const encode = (value: bigint): Uint8Array => hexToBytes(value.toString(16).padStart(64, '0')).reverse();
 const challenge = (R: Uint8Array, A: Uint8Array, M: Uint8Array): bigint => number(sha512(concatBytes(R, A, M))) % L;
-const timesL = (point: Point): Point => point.multiplyUnsafe(L / 2n).double().add(point);
+const timesL = (point: Point): Point =>
+	point
+		.multiplyUnsafe(L / 2n)
+		.double()
+		.add(point);
 
 /** A point of order exactly 8: the torsion part of the first curve point that has all of it. */
 function pointOfOrder8(): Point {
@@ -52,7 +56,8 @@ export function smallOrderKeys(): Uint8Array[] {
 
 /** Encodings of small-order points that a lenient decoder also takes: y + p where it fits, and x = 0 with the sign bit. */
 function looseSmallOrder(): Uint8Array[] {
-	const withSign = (bytes: Uint8Array): Uint8Array => Uint8Array.from(bytes, (byte, i) => (i === 31 ? byte | 0x80 : byte));
+	const withSign = (bytes: Uint8Array): Uint8Array =>
+		Uint8Array.from(bytes, (byte, i) => (i === 31 ? byte | 0x80 : byte));
 	const loose = [encode(P), encode(P + 1n)];
 	return [...loose, ...loose.map(withSign), withSign(encode(1n)), withSign(encode(P - 1n))];
 }
@@ -79,17 +84,41 @@ export function makeSignatureVectors(): SignatureVector[] {
 	const S = (k: bigint): Uint8Array => encode((r + k * a) % L);
 	const honest = concatBytes(R, S(challenge(R, A, M)));
 
-	for (const [name, key, message, signature] of RFC_8032) add(name, hexToBytes(key), hexToBytes(message), hexToBytes(signature), true);
+	for (const [name, key, message, signature] of RFC_8032)
+		add(name, hexToBytes(key), hexToBytes(message), hexToBytes(signature), true);
 	add('honest', A, M, honest, true);
 
-	for (const [part, at] of [['R', 3], ['S', 40]] as const) {
-		add(`one bit of ${part} flipped`, A, M, honest.map((byte, i) => (i === at ? byte ^ 4 : byte)));
+	for (const [part, at] of [
+		['R', 3],
+		['S', 40]
+	] as const) {
+		add(
+			`one bit of ${part} flipped`,
+			A,
+			M,
+			honest.map((byte, i) => (i === at ? byte ^ 4 : byte))
+		);
 	}
-	add('one bit of the message flipped', A, M.map((byte, i) => (i === 2 ? byte ^ 1 : byte)), honest);
+	add(
+		'one bit of the message flipped',
+		A,
+		M.map((byte, i) => (i === 2 ? byte ^ 1 : byte)),
+		honest
+	);
 	add('the message is longer', A, concatBytes(M, text('!')), honest);
 	add('another honest key', B.multiplyUnsafe(a + 1n).toBytes(), M, honest);
-	add('sign bit of the key flipped', A.map((byte, i) => (i === 31 ? byte ^ 0x80 : byte)), M, honest);
-	add('sign bit of R flipped', A, M, honest.map((byte, i) => (i === 31 ? byte ^ 0x80 : byte)));
+	add(
+		'sign bit of the key flipped',
+		A.map((byte, i) => (i === 31 ? byte ^ 0x80 : byte)),
+		M,
+		honest
+	);
+	add(
+		'sign bit of R flipped',
+		A,
+		M,
+		honest.map((byte, i) => (i === 31 ? byte ^ 0x80 : byte))
+	);
 
 	for (const [i, key] of smallOrderKeys().entries()) {
 		const { M: chosen } = searchMessage(R, key, (k) => k % 8n === 0n);
@@ -97,11 +126,19 @@ export function makeSignatureVectors(): SignatureVector[] {
 	}
 	for (const [i, key] of looseSmallOrder().entries()) {
 		const { M: chosen } = searchMessage(R, key, (k) => k % 8n === 0n);
-		add(`small-order key in loose encoding ${i}, equation holds without cofactor`, key, chosen, concatBytes(R, encode(r)));
+		add(
+			`small-order key in loose encoding ${i}, equation holds without cofactor`,
+			key,
+			chosen,
+			concatBytes(R, encode(r))
+		);
 	}
 
 	const mixed = B.multiplyUnsafe(a).add(torsion).toBytes();
-	for (const [label, wanted] of [['without', (k: bigint) => k % 8n === 0n], ['only with', (k: bigint) => k % 8n === 3n]] as const) {
+	for (const [label, wanted] of [
+		['without', (k: bigint) => k % 8n === 0n],
+		['only with', (k: bigint) => k % 8n === 3n]
+	] as const) {
 		const { M: chosen, k } = searchMessage(R, mixed, wanted);
 		add(`mixed-order key, equation holds ${label} cofactor`, mixed, chosen, concatBytes(R, S(k)));
 	}
@@ -117,7 +154,12 @@ export function makeSignatureVectors(): SignatureVector[] {
 	}
 	for (const [i, looseR] of looseSmallOrder().entries()) {
 		const k = challenge(looseR, A, M);
-		add(`small-order R in loose encoding ${i}, equation holds with cofactor`, A, M, concatBytes(looseR, encode((k * a) % L)));
+		add(
+			`small-order R in loose encoding ${i}, equation holds with cofactor`,
+			A,
+			M,
+			concatBytes(looseR, encode((k * a) % L))
+		);
 	}
 
 	// y from 2 to 18 also has a second encoding y + p. Nobody knows the scalars of these points, so the equation does not hold.

@@ -24,5 +24,9 @@ export type OnSkip = (table: TableName, key: string) => void;
 /** The refusal for whatever a database threw. */
 export function storageRefusal(error: unknown): Refusal {
 	const name = error instanceof Error ? error.name : 'unknown';
-	return new Refusal(name === 'QuotaExceededError' ? 'storage-full' : 'storage-unavailable', name);
+	return new Refusal(isQuota(error) ? 'storage-full' : 'storage-unavailable', name);
+}
+
+export function isQuota(error: unknown): boolean {
+	return error instanceof Error && error.name === 'QuotaExceededError';
 }

@@ -1,7 +1,7 @@
 /** Records in IndexedDB. */
 import type { IDBPDatabase } from 'idb';
 import type { Message, TableChange } from '#lib/ports/store.ts';
-import { storageRefusal, type Backend, type OnSkip } from './backend.ts';
+import { isQuota, storageRefusal, type Backend, type OnSkip } from './backend.ts';
 import { BY_CONVERSATION, BY_TIME, isRecord, keyOf, keyOfWrite, TABLES } from './schema.ts';
 import type { Records, TableName, Write } from './table.ts';
 
@@ -71,9 +71,16 @@ export class IndexedBackend implements Backend {
 				}
 				return changes;
 			};
-			// Both are awaited together: when a request fails, `done` rejects too, and must not be left without a listener.
-			const [changes] = await Promise.all([work(), transaction.done]);
-			return changes;
+			const worked = work().catch((error: unknown) => {
+				abort(transaction);
+				throw error;
+			});
+			const [changes, done] = await Promise.allSettled([worked, transaction.done]);
+			// When the disk is full at commit, requests fail with AbortError and only the transaction knows why.
+			if (done.status === 'rejected' && isQuota(done.reason)) throw done.reason;
+			if (changes.status === 'rejected') throw changes.reason;
+			if (done.status === 'rejected') throw done.reason;
+			return changes.value;
 		});
 	}
 
@@ -85,6 +92,15 @@ export class IndexedBackend implements Backend {
 		if (isRecord(table, value)) return true;
 		this.#onSkip(table, keyOf(table, value));
 		return false;
+	}
+}
+
+/** A write is whole or not at all, even when the call that failed did not reach the database. */
+function abort(transaction: { abort(): void }): void {
+	try {
+		transaction.abort();
+	} catch {
+		// It has ended already, by the failure itself.
 	}
 }
 

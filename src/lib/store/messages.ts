@@ -1,5 +1,5 @@
 import type { Answer, Message } from '#lib/ports/store.ts';
-import { amount, count, hasShape, listOf, maybe, oneOf, text, type Shape } from './shape.ts';
+import { amount, count, flag, hasShape, listOf, maybe, oneOf, text, type Shape } from './shape.ts';
 import type { TableSpec } from './table.ts';
 
 const answer: Shape<Answer> = {
@@ -13,7 +13,8 @@ const answer: Shape<Answer> = {
 	price: maybe(amount),
 	receipt: maybe(text),
 	code: maybe(text),
-	seams: listOf(count)
+	seams: listOf(count),
+	sameAccount: maybe(flag)
 };
 
 /** What was said. The index `conversation` (see schema.ts) gives one conversation in order. */

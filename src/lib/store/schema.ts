@@ -75,6 +75,8 @@ export async function openDatabase(options: OpenDatabase): Promise<IDBPDatabase>
 			const migrateAll = async (): Promise<void> => {
 				for (const migrate of migrations.slice(oldVersion)) await migrate(upgrading, transaction);
 			};
+			// Said by `openDB` too, as its own rejection.
+			transaction.done.catch(() => undefined);
 			// idb does not wait for an upgrade: without this, half a migration would be committed under the new number.
 			migrateAll().catch(() => transaction.abort());
 		},
