@@ -1,16 +1,14 @@
 /** Multiaddrs as the mesh reads them: who is at the end, which machine is dialled first, and how near that machine is. */
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr';
 import { Refusal } from '#lib/protocol/errors.ts';
-
-/** Longest address text accepted from anyone; a relayed WebRTC address takes about 200 characters. */
-const MAX_ADDRESS_CHARACTERS = 512;
+import { MAX_ADDRESS } from '#lib/protocol/limits.ts';
 
 /** How near the machine of an address is to this one. `name`: a DNS name, whose machine is not known here. */
 export type Reach = 'loopback' | 'private' | 'public' | 'name';
 
 /** Reads an address; Refusal `malformed` when it is none. */
 export function parseAddress(text: string): Multiaddr {
-	if (text.length > MAX_ADDRESS_CHARACTERS) throw new Refusal('malformed', 'address too long');
+	if (text.length > MAX_ADDRESS) throw new Refusal('malformed', 'address too long');
 	try {
 		return multiaddr(text);
 	} catch {

@@ -1,8 +1,9 @@
 /** A job channel: whole messages, in order, over one libp2p stream, with back-pressure from the far reader to the near writer. */
 import type { Stream, StreamMessageEvent } from '@libp2p/interface';
 import { Refusal, type Code } from '#lib/protocol/errors.ts';
+import { MAX_CHANNEL_MESSAGE } from '#lib/protocol/limits.ts';
 import type { Channel, PeerId } from '#lib/ports/mesh.ts';
-import { FRAME_HEAD, FrameReader, MAX_CHANNEL_MESSAGE, creditFrame, endFrame, messageFrame } from './framing.ts';
+import { FRAME_HEAD, FrameReader, creditFrame, endFrame, messageFrame } from './framing.ts';
 
 /**
  * Bytes (heads counted) a writer may have under way that the far reader has not taken yet. Twice the longest message: with credit given
@@ -59,6 +60,8 @@ export class StreamChannel implements Channel {
 		init.stream.addEventListener('message', this.#onMessage);
 		init.stream.addEventListener('close', this.#onStreamOver);
 		init.stream.addEventListener('remoteCloseWrite', this.#onStreamOver);
+		// The far side may have ended it while the opening was still being awaited; that event is past.
+		if (init.stream.status !== 'open' || init.stream.remoteWriteStatus !== 'writable') this.#onStreamOver();
 	}
 
 	send(message: Uint8Array): Promise<void> {

@@ -2,9 +2,9 @@
 import type { Connection, PeerId as Libp2pPeerId } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { Refusal } from '#lib/protocol/errors.ts';
+import { MAX_ADDRESSES } from '#lib/protocol/limits.ts';
 import { parseAddress, peerAt } from './address.ts';
 import type { Node } from './node.ts';
-import { MAX_ADDRESSES } from './neighbours.ts';
 
 /** Tries before a peer counts as unreachable. A hung WebRTC dial is cheap to repeat and dear to wait for. */
 const TRIES = 3;

@@ -11,9 +11,7 @@
  * The end is said and not only shown by a closed stream, because a WebRTC data channel closes in the same way when the tab behind it dies.
  */
 import { Refusal } from '#lib/protocol/errors.ts';
-
-/** Longest message of a channel, bytes. */
-export const MAX_CHANNEL_MESSAGE = 512 * 1024;
+import { MAX_CHANNEL_MESSAGE } from '#lib/protocol/limits.ts';
 
 /** Bytes of a frame's head. */
 export const FRAME_HEAD = 4;

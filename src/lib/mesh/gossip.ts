@@ -1,16 +1,15 @@
 /** Gossipsub as Fireweed uses it, in a tab and in a relay (docs/spec/mesh.md). */
 import { gossipsub, type GossipSub, type GossipSubComponents, type GossipsubOpts } from '@libp2p/gossipsub';
 import { sha256 } from '@noble/hashes/sha2.js';
+import { CLOCK_SKEW_MS, MAX_GOSSIP_MESSAGE } from '#lib/protocol/limits.ts';
 import { TOPICS } from '#lib/protocol/topic.ts';
 
-/** Longest message on a topic, bytes: a signed capability with its certificate takes about 1 KiB; the rest is room for extensions. */
-export const MAX_GOSSIP_MESSAGE = 16 * 1024;
 /** A whole gossip record with a full message in it, and control words. */
-const MAX_GOSSIP_RECORD = 4 * MAX_GOSSIP_MESSAGE;
+const MAX_GOSSIP_RECORD = 8 * MAX_GOSSIP_MESSAGE;
 /** Bytes that may wait for one slow peer before it is cut off from gossip. */
 const MAX_GOSSIP_BACKLOG = 1024 * 1024;
-/** Message ids remembered, ms: the skew window of signed messages (protocol.md 2), so that no forwarder can bring one round again. */
-const SEEN_MS = 240_000;
+/** Message ids remembered, ms: a message is refused as too old after the skew window on either side, so none can come round twice. */
+const SEEN_MS = 2 * CLOCK_SKEW_MS;
 /**
  * A relay passes a message straight to every tab that is connected to it: bids have 150–250 ms, and gossipsub's usual mesh of six would
  * reach the others only with its next heartbeat. Chosen above the number of reservations, so a relay never prunes.

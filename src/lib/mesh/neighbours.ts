@@ -2,6 +2,7 @@
  * Whom to link with before there is any job: a few direct neighbours, so that gossip lives on when every relay is gone.
  * Pure: the state is a value, time and chance are arguments.
  */
+import { MAX_ADDRESSES } from '#lib/protocol/limits.ts';
 import type { PeerId } from '#lib/ports/mesh.ts';
 import { backoffMs } from './backoff.ts';
 
@@ -9,8 +10,6 @@ import { backoffMs } from './backoff.ts';
 export const WANTED_NEIGHBOURS = 4;
 /** Candidates remembered; the oldest suggestion goes first. */
 export const MAX_CANDIDATES = 64;
-/** Addresses kept for one candidate; a peer on several relays has one for each. */
-export const MAX_ADDRESSES = 8;
 /** A suggestion not renewed for so long is forgotten, ms: capabilities are announced more often than that. */
 const FORGET_AFTER_MS = 600_000;
 /**

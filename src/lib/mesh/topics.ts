@@ -1,9 +1,9 @@
 /** Topics with validators: what is judged, what is heard, what is counted. */
 import type { GossipSub, Message, TopicValidatorResult } from '@libp2p/gossipsub';
 import { Refusal } from '#lib/protocol/errors.ts';
+import { MAX_GOSSIP_MESSAGE } from '#lib/protocol/limits.ts';
 import type { Topic } from '#lib/protocol/topic.ts';
 import type { Verdict } from '#lib/ports/mesh.ts';
-import { MAX_GOSSIP_MESSAGE } from './gossip.ts';
 
 export type Judge = (message: Uint8Array) => Verdict | Promise<Verdict>;
 
