@@ -21,6 +21,8 @@ export const STEP_SHAPES = `prompt-${PROMPT_CHUNK}/answer-1/1`;
 
 /** A prompt that was run, and the state after its first `past.length` tokens (all of them unless it was stopped). */
 export interface CachedPrompt {
+	/** See GenerateRequest.cacheScope. */
+	readonly scope: string;
 	readonly ids: readonly number[];
 	readonly past: Past;
 }
@@ -44,8 +46,8 @@ export interface RunComponents {
 }
 
 /** Tokens of `ids` whose state can be taken from `cached` without changing a bit. At least one token is left to run. */
-export function reusable(cached: CachedPrompt | undefined, ids: readonly number[]): number {
-	if (cached === undefined) return 0;
+export function reusable(cached: CachedPrompt | undefined, ids: readonly number[], scope: string | undefined): number {
+	if (cached === undefined || cached.scope !== scope) return 0;
 	const most = Math.min(cached.past.length, ids.length - 1);
 	let common = 0;
 	while (common < most && cached.ids[common] === ids[common]) common++;
@@ -58,14 +60,14 @@ export async function* run(
 	{ model, monotonic, breathe, keep }: RunComponents,
 	signal: { readonly aborted: boolean }
 ): AsyncGenerator<Step, GenerateEnd, void> {
-	const { continueFrom, sampling, seed, minTokens, maxTokens } = request;
-	const cachedTokens = reusable(cached, prompt.ids);
+	const { continueFrom, sampling, seed, minTokens, maxTokens, cacheScope } = request;
+	const cachedTokens = reusable(cached, prompt.ids, cacheScope);
 	const started = monotonic();
 	let position = continueFrom.length;
 	let prefilled: number | undefined = undefined;
 	const end = (reason: GenerateEnd['reason']): GenerateEnd => ({
 		reason,
-		promptTokens: prompt.ids.length,
+		promptTokens: prompt.ids.length + continueFrom.length,
 		cachedTokens,
 		droppedTurns: prompt.droppedTurns,
 		tokens: position - continueFrom.length,
@@ -83,7 +85,7 @@ export async function* run(
 		const forward = await model.forward(known.slice(past.length, past.length + width), past);
 		past = forward.past;
 		logits = forward.rows.at(-1) as Float32Array<ArrayBuffer>;
-		if (past.length <= prompt.ids.length) keep({ ids: prompt.ids, past });
+		if (cacheScope !== undefined && past.length <= prompt.ids.length) keep({ scope: cacheScope, ids: prompt.ids, past });
 	}
 	for (const token of continueFrom) reader.push(token);
 	prefilled = monotonic();
@@ -93,9 +95,9 @@ export async function* run(
 		if (signal.aborted) return end('aborted');
 		const ranked = topCandidates(logits, MAX_CANDIDATES, position < minTokens ? stopTokens : []);
 		const token = draw(ranked, sampling, seed, position);
+		if (stopTokens.includes(token)) return end('stop');
 		yield { position, token, text: reader.push(token), ...columns(ranked) };
 		position++;
-		if (stopTokens.includes(token)) return end('stop');
 		if (position === maxTokens) return end('length');
 		if (signal.aborted) return end('aborted');
 		const forward = await model.forward([token], past);
@@ -121,7 +123,7 @@ export function columns(ranked: readonly Candidate[]): Pick<Step, 'topIds' | 'to
 
 /** Refusal `malformed` for a request whose numbers make no sense. */
 export function checkRequest(request: GenerateRequest, vocabularySize: number, stopTokens: readonly number[]): void {
-	const { continueFrom, seed, sampling, minTokens, maxTokens } = request;
+	const { continueFrom, seed, sampling, minTokens, maxTokens, cacheScope } = request;
 	const wrong = (what: string) => new Refusal('malformed', what);
 	const within = (value: number, least: number, most: number) => Number.isSafeInteger(value) && value >= least && value <= most;
 	if (!(seed instanceof Uint8Array) || seed.length !== 32) throw wrong('seed');
@@ -130,6 +132,7 @@ export function checkRequest(request: GenerateRequest, vocabularySize: number, s
 	if (!within(sampling.topPMilli, 1, 1000)) throw wrong('topPMilli');
 	if (!within(maxTokens, 1, 2 ** 31)) throw wrong('maxTokens');
 	if (!within(minTokens, 0, maxTokens)) throw wrong('minTokens');
+	if (cacheScope !== undefined && typeof cacheScope !== 'string') throw wrong('cacheScope');
 	if (continueFrom.length >= maxTokens) throw wrong('continueFrom is longer than the answer may be');
 	if (!continueFrom.every((token) => within(token, 0, vocabularySize - 1) && !stopTokens.includes(token))) {
 		throw wrong('continueFrom');

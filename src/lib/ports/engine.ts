@@ -48,8 +48,8 @@ export interface EngineReady {
 export interface GenerateRequest {
 	readonly turns: readonly Turn[];
 	/**
-	 * Answer tokens that already exist (shown to the person by an earlier run); they are prefilled after the prompt, not emitted
-	 * again, and positions go on counting after them.
+	 * Answer tokens that already exist (shown to the person by an earlier run); they are run after the prompt, not emitted again, and
+	 * positions go on counting after them. Within a bit-exact class the answer goes on as the unbroken run would have.
 	 */
 	readonly continueFrom: readonly number[];
 	/** 32 bytes; see protocol/sampler. */
@@ -59,21 +59,30 @@ export interface GenerateRequest {
 	readonly minTokens: number;
 	/** The answer ends here at the latest (continueFrom counted in). */
 	readonly maxTokens: number;
+	/**
+	 * Whose prompt this is. State kept from an earlier prompt is used only for one of the same scope; without a scope none is used and none
+	 * kept. Jobs of strangers have none: a shared cache would tell one asker, by its time and by `cachedTokens`, what another asked.
+	 */
+	readonly cacheScope?: string;
 }
 
-/** One answer token. `position` counts answer tokens from 0 (continueFrom counted in). */
+/** One answer token; the stop token that ends an answer is not one. `position` counts answer tokens from 0 (continueFrom counted in). */
 export interface Step {
 	readonly position: number;
 	readonly token: number;
 	/** Text that became complete with this token; may be empty in the middle of a character. Never holds half a character. */
 	readonly text: string;
-	/** The 20 largest logits at this position, ties by lower id first, in falling order. */
+	/**
+	 * The 20 largest logits at this position, ties by lower id first, in falling order; masked stop tokens are left out, so that the draw can
+	 * be replayed from these alone.
+	 */
 	readonly topIds: Uint32Array;
 	readonly topLogits: Float32Array;
 }
 
 export interface GenerateEnd {
 	readonly reason: 'stop' | 'length' | 'aborted';
+	/** Tokens that stood before the first new one: the prompt as it was run, and continueFrom. */
 	readonly promptTokens: number;
 	/** Prompt tokens whose keys and values were still cached from an earlier run. */
 	readonly cachedTokens: number;
@@ -100,12 +109,19 @@ export interface Engine {
 	load(onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<EngineReady>;
 	/**
 	 * Streams steps; returns the end. Aborting the signal ends the stream within one step with reason `aborted` (no throw).
-	 * Refusals: `engine-not-ready`, `engine-busy`, `prompt-too-long`, `engine-failed`.
+	 * Leaving the loop early stops the engine too; it is free again when the generator has returned.
+	 * Prompt and maxTokens must fit the context together: older rounds are dropped for it, the last turn never.
+	 * Refusals, at the first `next()`: `engine-not-ready`, `engine-busy`, `prompt-too-long`, `malformed`; then `engine-failed`, `out-of-memory`,
+	 * `aborted` when it is unloaded meanwhile.
 	 */
 	generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<Step, GenerateEnd, void>;
-	/** Teacher-forced top-20 logits of every position of `tokens` (one prefill), for self-tests and audits. */
+	/**
+	 * Teacher-forced top-20 logits of every position of `tokens`, run as a prompt is, for self-tests and audits; nothing is masked.
+	 * Refusals as of `generate`, and `aborted`.
+	 */
 	logits(tokens: readonly number[], signal: AbortSignal): Promise<readonly TopLogits[]>;
-	/** Number of tokens the turns take with the template, answer prompt included. */
+	/** Number of tokens the turns take with the template, answer prompt included; nothing is dropped. Refusals: `engine-not-ready`, `malformed`. */
 	countTokens(turns: readonly Turn[]): Promise<number>;
+	/** Frees the model; what is under way rejects with `aborted`. */
 	unload(): Promise<void>;
 }
