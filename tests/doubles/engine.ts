@@ -1,0 +1,127 @@
+/**
+ * An engine that runs no model but keeps the port's promises on a clock: its logits are a pure function of the prompt and the tokens so
+ * far, its draws are the real sampler's, so two of them form a bit-exact class.
+ */
+import type { Clock } from '#lib/ports/clock.ts';
+import type { Engine, EngineReady, GenerateEnd, GenerateRequest, ModelCard, Step, TopLogits, Turn } from '#lib/ports/engine.ts';
+import { Refusal, type Code } from '#lib/protocol/errors.ts';
+import { draw, MAX_CANDIDATES, topCandidates } from '#lib/protocol/sampler.ts';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { utf8ToBytes } from '@noble/hashes/utils.js';
+
+export interface ScriptedEngineInit {
+	readonly clock: Clock;
+	readonly tokensPerSecond?: number;
+	/** Fails with this code when the answer reaches that position. */
+	readonly failAt?: { readonly position: number; readonly code: Code };
+	/** Never produces this position. */
+	readonly stallAt?: number;
+	readonly modelId?: string;
+}
+
+const VOCABULARY = 64;
+const STOP = 0;
+
+export class ScriptedEngine implements Engine {
+	readonly id: string;
+	readonly #init: ScriptedEngineInit;
+	#state: Engine['state'] = 'idle';
+	/** Steps the model really took, to show what a stop saves. */
+	steps = 0;
+
+	constructor(init: ScriptedEngineInit) {
+		this.#init = init;
+		this.id = init.modelId ?? 'scripted';
+	}
+
+	get state(): Engine['state'] {
+		return this.#state;
+	}
+
+	get card(): ModelCard {
+		const hash = (label: string) => sha256(utf8ToBytes(`${this.id}/${label}`));
+		return {
+			id: this.id,
+			name: 'Scripted',
+			weightsHash: hash('weights'),
+			tokenizerHash: hash('tokenizer'),
+			templateHash: hash('template'),
+			engineHash: hash('engine'),
+			engineClass: 'scripted',
+			contextTokens: 4096,
+			vocabularySize: VOCABULARY,
+			stopTokens: [STOP]
+		};
+	}
+
+	get tokensPerSecond(): number {
+		return this.#init.tokensPerSecond ?? 50;
+	}
+
+	async load(onProgress: (progress: { stage: 'fetching'; loadedBytes: number; totalBytes: number }) => void, signal: AbortSignal): Promise<EngineReady> {
+		if (signal.aborted) throw new Refusal('aborted');
+		if (this.#state !== 'busy') this.#state = 'ready';
+		onProgress({ stage: 'fetching', loadedBytes: 1, totalBytes: 1 });
+		return { card: this.card, tokensPerSecond: this.tokensPerSecond, loadMs: 0 };
+	}
+
+	async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<Step, GenerateEnd, void> {
+		if (this.#state === 'busy') throw new Refusal('engine-busy');
+		if (this.#state !== 'ready') throw new Refusal('engine-not-ready');
+		this.#state = 'busy';
+		const started = this.#init.clock.monotonic();
+		const promptTokens = (await this.countTokens(request.turns)) + request.continueFrom.length;
+		const tokens = [...request.continueFrom];
+		const end = (reason: GenerateEnd['reason']): GenerateEnd => ({
+			reason,
+			promptTokens,
+			cachedTokens: 0,
+			droppedTurns: 0,
+			tokens: tokens.length - request.continueFrom.length,
+			prefillMs: 1,
+			decodeMs: this.#init.clock.monotonic() - started
+		});
+		try {
+			while (tokens.length < request.maxTokens) {
+				const position = tokens.length;
+				if (this.#init.stallAt === position) await this.#init.clock.sleep(1e9, signal).catch(() => undefined);
+				else await this.#init.clock.sleep(1000 / this.tokensPerSecond, signal).catch(() => undefined);
+				if (signal.aborted) return end('aborted');
+				if (this.#init.failAt?.position === position) throw new Refusal(this.#init.failAt.code);
+				this.steps++;
+				const ranked = topCandidates(scriptedLogits(request.turns, tokens), MAX_CANDIDATES, position < request.minTokens ? [STOP] : []);
+				const token = draw(ranked, request.sampling, request.seed, position);
+				if (token === STOP) return end('stop');
+				tokens.push(token);
+				yield {
+					position,
+					token,
+					text: `w${token} `,
+					topIds: Uint32Array.from(ranked, (candidate) => candidate.id),
+					topLogits: Float32Array.from(ranked, (candidate) => candidate.logit)
+				};
+			}
+			return end('length');
+		} finally {
+			this.#state = 'ready';
+		}
+	}
+
+	async logits(): Promise<readonly TopLogits[]> {
+		return [];
+	}
+
+	async countTokens(turns: readonly Turn[]): Promise<number> {
+		return turns.reduce((sum, turn) => sum + turn.content.split(/\s+/).length + 2, 1);
+	}
+
+	async unload(): Promise<void> {
+		this.#state = 'idle';
+	}
+}
+
+/** Logits of the next token: 64 numbers from one hash chain over the prompt and the answer so far. */
+export function scriptedLogits(turns: readonly Turn[], tokens: readonly number[]): Float32Array {
+	const state = sha256(utf8ToBytes(`${JSON.stringify(turns)}|${tokens.join(',')}`));
+	return Float32Array.from({ length: VOCABULARY }, (_, id) => ((state[id % 32] as number) * (id + 7)) % 97 / 12);
+}

@@ -1,0 +1,107 @@
+/** A whole node on doubles: what tab.ts is for a browser, this is for a test on virtual time. */
+import { contribute, type Contribution, type ContributeTerms } from '#lib/node/contribute.ts';
+import type { Wish } from '#lib/node/app.ts';
+import type { ContributeEvent, OriginateEvent } from '#lib/node/events.ts';
+import { originate } from '#lib/node/originate.ts';
+import type { NodePorts } from '#lib/node/ports.ts';
+import type { Identity } from '#lib/ports/keys.ts';
+import type { Store } from '#lib/ports/store.ts';
+import { judgeGossip } from '#lib/protocol/gossip.ts';
+import { DEFAULT_POLICY, type ExecutionPolicy } from '#lib/protocol/policy.ts';
+import { openStore } from '#lib/store/store.ts';
+import { SeededRandom } from './chance.ts';
+import { VirtualClock } from './clock.ts';
+import { ScriptedEngine, type ScriptedEngineInit } from './engine.ts';
+import { Network, type MemoryMesh, type NetworkInit } from './network.ts';
+import { Seals } from './seals.ts';
+
+export interface TestNode {
+	readonly ports: NodePorts & { readonly store: Store };
+	readonly mesh: MemoryMesh;
+	readonly identity: Identity & { readonly peer: string };
+	readonly engine: ScriptedEngine;
+	readonly contribution: Contribution;
+	readonly contributed: ContributeEvent[];
+	readonly log: { readonly event: string; readonly facts: unknown }[];
+	/** Asks and collects every event. */
+	ask(wish?: Partial<Wish>, signal?: AbortSignal, policy?: Partial<ExecutionPolicy>, onEvent?: (event: OriginateEvent) => void): Promise<OriginateEvent[]>;
+}
+
+/** A world of nodes under one seed. */
+export class World {
+	readonly clock = new VirtualClock();
+	readonly random: SeededRandom;
+	readonly seals = new Seals();
+	readonly network: Network;
+	readonly #seed: string;
+	#count = 0;
+
+	constructor(seed: string, init: Partial<Omit<NetworkInit, 'clock' | 'random'>> = {}) {
+		this.#seed = seed;
+		this.random = new SeededRandom(`${seed}/network`);
+		this.network = new Network({
+			judge: (topic, message) => judgeGossip(topic, message, this.seals, this.clock.now()),
+			...init,
+			clock: this.clock,
+			random: this.random
+		});
+	}
+
+	/** A node of account `account` (its own when not given). */
+	async node(options: { readonly account?: string; readonly engine?: Partial<ScriptedEngineInit>; readonly terms?: Partial<ContributeTerms> } = {}): Promise<TestNode> {
+		const name = `${this.#seed}/node${this.#count++}`;
+		const random = new SeededRandom(name);
+		const secret = new SeededRandom(`${this.#seed}/account/${options.account ?? name}`).bytes(32);
+		const identity = await this.seals.identity(secret, random.bytes(32), this.clock.now());
+		const mesh = this.network.join(identity.peer);
+		const store = await openStore({ pathname: '/', now: () => this.clock.now(), keep: 'memory' });
+		const log: { event: string; facts: unknown }[] = [];
+		const engine = new ScriptedEngine({ clock: this.clock, ...options.engine });
+		const ports: TestNode['ports'] = {
+			mesh,
+			store,
+			identity,
+			jobKey: async () => this.seals.signer(random.bytes(32)),
+			crypto: this.seals,
+			clock: this.clock,
+			random,
+			log: (event, facts) => log.push({ event, facts })
+		};
+		const contributed: ContributeEvent[] = [];
+		const terms = { pricePer1k: 100_000, region: undefined, ...options.terms };
+		const contribution = contribute({ ...ports, engine }, terms, (event) => contributed.push(event));
+		const ask: TestNode['ask'] = async (wish, signal, policy, onEvent) => {
+			const events: OriginateEvent[] = [];
+			const never = new AbortController().signal;
+			for await (const event of originate({ ...ORDINARY_WISH, ...wish }, { ...DEFAULT_POLICY, ...policy }, ports, signal ?? never)) {
+				events.push(event);
+				onEvent?.(event);
+			}
+			return events;
+		};
+		return { ports, mesh, identity, engine, contribution, contributed, log, ask };
+	}
+}
+
+export const ORDINARY_WISH: Wish = {
+	turns: [{ role: 'user', content: 'how does fireweed grow back' }],
+	continueFrom: [],
+	model: undefined,
+	sampling: { temperatureMilli: 1000, topK: 20, topPMilli: 1000 },
+	minTokens: 100,
+	maxTokens: 100,
+	message: undefined
+};
+
+/** Words of an answer in order, with their tokens. */
+export function answerOf(events: readonly OriginateEvent[]): { readonly text: string; readonly tokens: readonly number[] } {
+	const words = events.filter((event) => event.type === 'words');
+	return { text: words.map((event) => event.text).join(''), tokens: words.flatMap((event) => event.tokens) };
+}
+
+/** The event that ended a job. */
+export function endOf(events: readonly OriginateEvent[]): OriginateEvent {
+	const last = events.at(-1);
+	if (last === undefined) throw new Error('no events');
+	return last;
+}
