@@ -22,13 +22,11 @@ export interface NetworkInit {
 	readonly jitterMs?: number;
 	/** Until a silent peer is noticed (the mesh's heartbeat), ms. */
 	readonly silenceMs?: number;
-	/** Judge of gossip, as the real mesh and relay have one. */
-	readonly judge?: (topic: Topic, message: Uint8Array) => Promise<Verdict>;
 	readonly meddle?: Meddle;
 }
 
 export class Network {
-	readonly init: Required<Omit<NetworkInit, 'judge' | 'meddle'>> & Pick<NetworkInit, 'judge' | 'meddle'>;
+	readonly init: Required<Omit<NetworkInit, 'meddle'>> & Pick<NetworkInit, 'meddle'>;
 	readonly nodes = new Map<PeerId, MemoryMesh>();
 	/** Every gossip payload, as a relay would see it. */
 	readonly gossip: { readonly topic: Topic; readonly bytes: Uint8Array }[] = [];
@@ -125,14 +123,11 @@ export class MemoryMesh implements Mesh {
 
 	async publish(topic: Topic, message: Uint8Array): Promise<void> {
 		if (message.length > MAX_GOSSIP_MESSAGE) throw new Refusal('oversized', topic);
-		const { clock, judge } = this.#network.init;
+		const { clock } = this.#network.init;
 		this.#network.gossip.push({ topic, bytes: message });
 		for (const node of this.#network.nodes.values()) {
 			if (node === this) continue;
-			clock.at(clock.monotonic() + this.#network.latency(), () => {
-				const allowed = judge === undefined ? Promise.resolve('accept' as const) : judge(topic, message);
-				void allowed.then((verdict) => (verdict === 'accept' ? node.deliver(topic, message, this.self) : undefined));
-			});
+			clock.at(clock.monotonic() + this.#network.latency(), () => void node.deliver(topic, message, this.self));
 		}
 	}
 

@@ -6,7 +6,6 @@ import { originate } from '#lib/node/originate.ts';
 import type { NodePorts } from '#lib/node/ports.ts';
 import type { Identity } from '#lib/ports/keys.ts';
 import type { Store } from '#lib/ports/store.ts';
-import { judgeGossip } from '#lib/protocol/gossip.ts';
 import { DEFAULT_POLICY, type ExecutionPolicy } from '#lib/protocol/policy.ts';
 import { openStore } from '#lib/store/store.ts';
 import { SeededRandom } from './chance.ts';
@@ -40,7 +39,6 @@ export class World {
 		this.#seed = seed;
 		this.random = new SeededRandom(`${seed}/network`);
 		this.network = new Network({
-			judge: (topic, message) => judgeGossip(topic, message, this.seals, this.clock.now()),
 			...init,
 			clock: this.clock,
 			random: this.random

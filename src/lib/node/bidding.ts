@@ -7,6 +7,7 @@ import { equalBytes } from '#lib/protocol/encode.ts';
 import { open, peek, seal, type Signed } from '#lib/protocol/envelope.ts';
 import { jobAnnouncement } from '#lib/protocol/announcement.ts';
 import { codeOf, Refusal } from '#lib/protocol/errors.ts';
+import { judgeGossip } from '#lib/protocol/gossip.ts';
 import { MAX_GOSSIP_MESSAGE } from '#lib/protocol/limits.ts';
 import { BID_WINDOW_MS, type AnnouncedJob } from './announce.ts';
 import type { OriginateEvent } from './events.ts';
@@ -48,8 +49,7 @@ export async function* collectBids(
 	signal.addEventListener('abort', stop, { once: true });
 	const deaf = ports.mesh.subscribe(
 		'fireweed/1/bids',
-		// Only a cheap look here: the mesh judges what it forwards, and `admitBid` verifies what counts.
-		() => 'accept',
+		(bytes) => judgeGossip('fireweed/1/bids', bytes, ports.crypto, ports.clock.now()),
 		(bytes) => inbox.put({ type: 'heard', bytes })
 	);
 	try {

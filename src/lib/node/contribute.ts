@@ -10,6 +10,7 @@ import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcemen
 import { commitNonce, jobBid, jobInterest, type JobBid } from '#lib/protocol/bid.ts';
 import { read, seal, type Signed } from '#lib/protocol/envelope.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
+import { judgeGossip } from '#lib/protocol/gossip.ts';
 import { CLOCK_SKEW_MS } from '#lib/protocol/limits.ts';
 import { offer, type OfferedModel } from '#lib/protocol/model.ts';
 import { bytesToHex } from '@noble/hashes/utils.js';
@@ -123,9 +124,13 @@ export function contribute(ports: ExecutorPorts, terms: ContributeTerms, tell: (
 			tokensPerSecond = ready.tokensPerSecond;
 			undo.push(
 				ports.mesh.onChannel(serve),
-				ports.mesh.subscribe('fireweed/1/announcements', () => 'accept', (bytes) => {
-					hear(bytes).catch((error: unknown) => tell({ type: 'refused', code: codeOf(error) }));
-				}),
+				ports.mesh.subscribe(
+					'fireweed/1/announcements',
+					(bytes) => judgeGossip('fireweed/1/announcements', bytes, ports.crypto, ports.clock.now()),
+					(bytes) => {
+						hear(bytes).catch((error: unknown) => tell({ type: 'refused', code: codeOf(error) }));
+					}
+				),
 				advertise(model, tokensPerSecond, terms, ports)
 			);
 			tell({ type: 'ready', model: model.id, tokensPerSecond });

@@ -94,7 +94,9 @@ async function run(
 	progress: (tokens: number) => void
 ): Promise<{ readonly ending: Ending; readonly end: GenerateEnd | undefined }> {
 	const { turns, continueFrom, sampling, minTokens, maxTokens } = terms.assignment.body;
-	const steps = ports.engine.generate({ turns, continueFrom, sampling, minTokens, maxTokens, seed: terms.seed }, stop);
+	// Strangers share no cache; one account's own devices have nothing to hide from each other.
+	const scope = terms.sameAccount ? { cacheScope: 'account' } : {};
+	const steps = ports.engine.generate({ turns, continueFrom, sampling, minTokens, maxTokens, seed: terms.seed, ...scope }, stop);
 	try {
 		for (;;) {
 			const next = await steps.next().catch((error: unknown) => ({ failed: codeOf(error) }));

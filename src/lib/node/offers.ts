@@ -1,0 +1,83 @@
+/** Who offers which model just now, from the capability statements heard; a statement is forgotten when its time is over. */
+import type { Mesh, PeerId } from '#lib/ports/mesh.ts';
+import { capabilityAdvertisement } from '#lib/protocol/capability.ts';
+import { openCertificate } from '#lib/protocol/certificate.ts';
+import { formatDid, formatPeerId } from '#lib/protocol/did.ts';
+import { open } from '#lib/protocol/envelope.ts';
+import { codeOf, Refusal } from '#lib/protocol/errors.ts';
+import { judgeGossip } from '#lib/protocol/gossip.ts';
+import type { Offer } from './app.ts';
+import type { NodePorts } from './ports.ts';
+
+interface Heard {
+	readonly sequence: number;
+	/** Monotonic ms. */
+	readonly forgetAt: number;
+	readonly offers: readonly Offer[];
+}
+
+/** Nodes remembered; beyond, the one that would be forgotten first makes room. */
+const MAX_NODES = 1024;
+
+export class Offers {
+	readonly #ports: Pick<NodePorts, 'mesh' | 'crypto' | 'clock' | 'identity' | 'log'>;
+	readonly #heard = new Map<PeerId, Heard>();
+	readonly #changed: () => void;
+
+	constructor(ports: Pick<NodePorts, 'mesh' | 'crypto' | 'clock' | 'identity' | 'log'>, changed: () => void) {
+		this.#ports = ports;
+		this.#changed = changed;
+	}
+
+	/** Begins to hear; names what it hears to the mesh as possible neighbours. Returns how to stop. */
+	follow(mesh: Mesh): () => void {
+		const { crypto, clock, log } = this.#ports;
+		return mesh.subscribe(
+			'fireweed/1/capabilities',
+			(bytes) => judgeGossip('fireweed/1/capabilities', bytes, crypto, clock.now()),
+			(bytes) => void this.#hear(bytes).catch((error: unknown) => log('capability-refused', { code: codeOf(error) }))
+		);
+	}
+
+	/** Offers that still hold, the fastest first. */
+	list(): readonly Offer[] {
+		const now = this.#ports.clock.monotonic();
+		for (const [peer, heard] of this.#heard) if (heard.forgetAt <= now) this.#heard.delete(peer);
+		return [...this.#heard.values()]
+			.flatMap((heard) => heard.offers)
+			.sort((a, b) => b.tokensPerSecond - a.tokensPerSecond || (a.executor < b.executor ? -1 : 1));
+	}
+
+	/** The peer is gone: what it offered goes with it. */
+	forget(peer: PeerId): void {
+		if (this.#heard.delete(peer)) this.#changed();
+	}
+
+	async #hear(bytes: Uint8Array): Promise<void> {
+		const { mesh, crypto, clock, identity } = this.#ports;
+		const signed = await open(capabilityAdvertisement, bytes, crypto);
+		const { account } = await openCertificate(signed, crypto, clock.now());
+		const { models, region, addresses, sequence, ttlMs } = signed.body;
+		const executor = formatPeerId(signed.signer);
+		if (sequence <= (this.#heard.get(executor)?.sequence ?? -1)) throw new Refusal('out-of-order', 'capability');
+		const did = formatDid(account);
+		const offers = models.map(({ model, milliTokensPerSecond, pricePer1k }) => ({
+			executor,
+			account: did,
+			region,
+			model: model.id,
+			modelName: model.name,
+			tokensPerSecond: milliTokensPerSecond / 1000,
+			pricePer1k: did === identity.account ? 0 : pricePer1k,
+			free: did === identity.account,
+			heardAt: clock.now()
+		}));
+		this.#heard.set(executor, { sequence, forgetAt: clock.monotonic() + ttlMs, offers });
+		if (this.#heard.size > MAX_NODES) {
+			const soonest = [...this.#heard].reduce((a, b) => (b[1].forgetAt < a[1].forgetAt ? b : a));
+			this.#heard.delete(soonest[0]);
+		}
+		mesh.suggest(executor, addresses);
+		this.#changed();
+	}
+}
