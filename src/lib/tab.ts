@@ -1,0 +1,280 @@
+/**
+ * Composition root of a browser tab: the only file that knows everyone. It wires ports to makers and keeps the few states that screens
+ * watch; decisions live elsewhere.
+ */
+import { cpuEngine, startCpuWorker } from '#lib/engine/cpu.ts';
+import { POCKET } from '#lib/engine/pocket.ts';
+import { POCKET_FILES } from '#lib/engine/pocket-files.ts';
+import { openCrypto } from '#lib/keys/crypto.ts';
+import { isSharedOrigin, openKeys } from '#lib/keys/keys.ts';
+import { consoleLog } from '#lib/logger.ts';
+import { DEFAULT_PRICE_PER_1K } from '#lib/market/price.ts';
+import { pagePlaceOf } from '#lib/mesh/gater.ts';
+import { tabMedium } from '#lib/mesh/medium-tab.ts';
+import { createMesh } from '#lib/mesh/mesh.ts';
+import { workerTicker } from '#lib/mesh/ticker.ts';
+import { answerHere } from '#lib/node/answer-here.ts';
+import type { App, ContributeState, EngineState, MeshState, Wish } from '#lib/node/app.ts';
+import { contribute, type Contribution } from '#lib/node/contribute.ts';
+import type { ContributeEvent } from '#lib/node/events.ts';
+import { fixedAnswer } from '#lib/node/fixed.ts';
+import { Offers } from '#lib/node/offers.ts';
+import { openReceipt } from '#lib/node/open-receipt.ts';
+import { originate } from '#lib/node/originate.ts';
+import type { NodePorts } from '#lib/node/ports.ts';
+import { Watchable } from '#lib/node/watched.ts';
+import type { Clock } from '#lib/ports/clock.ts';
+import type { Engine, LoadProgress } from '#lib/ports/engine.ts';
+import type { Random } from '#lib/ports/random.ts';
+import { codeOf, Refusal } from '#lib/protocol/errors.ts';
+import { judgeGossip } from '#lib/protocol/gossip.ts';
+import { MAX_ANSWER_TOKENS } from '#lib/protocol/limits.ts';
+import { DEFAULT_POLICY } from '#lib/protocol/policy.ts';
+import type { Topic } from '#lib/protocol/topic.ts';
+import { openStore } from '#lib/store/store.ts';
+
+/** Offers run out by themselves; the screen is told at this pace. */
+const REFRESH_MS = 5_000;
+
+/** Starts everything that needs no network. Refusals: `internal`; where nothing can be kept the tab runs all the same. */
+export async function createTab(): Promise<App> {
+	const log = consoleLog;
+	const { pathname, hostname, search } = location;
+	const [crypto, keys, store] = await Promise.all([
+		openCrypto({ subtle: (globalThis.crypto as Partial<typeof globalThis.crypto>).subtle }),
+		openKeys({ pathname, now: Date.now }),
+		openStore({ pathname, now: Date.now, log })
+	]);
+	const identity = await keys.identity();
+	const place = pagePlaceOf(hostname);
+	const asked = relaysAskedFor(search);
+	const mesh = createMesh({
+		signer: identity.node,
+		medium: tabMedium(),
+		ticker: workerTicker(() => new Worker(new URL('../../workers/heartbeat.ts', import.meta.url), { type: 'module' })),
+		clock,
+		random,
+		log,
+		place,
+		relays: []
+	});
+	const ports: NodePorts = { mesh, store, identity, jobKey: () => keys.jobKey(), crypto, clock, random, log };
+	const here = pocketEngine();
+	const lent = pocketEngine();
+
+	const engine = new Watchable<EngineState>({ state: 'idle' });
+	const meshState = new Watchable<MeshState>({ state: 'off', peers: [], relays: [], offers: [] });
+	const contribution = new Watchable<ContributeState>({ state: 'off' });
+	const contributionListeners = new Set<(event: ContributeEvent) => void>();
+	let joining: Promise<void> | undefined;
+	let contributing: Contribution | undefined;
+	let starting: AbortController | undefined;
+
+	const offers = new Offers(ports, () => refresh());
+	function refresh(): void {
+		if (joining === undefined) return;
+		const peers = mesh.peers().filter((peer) => peer.path !== 'relay');
+		const relays = mesh.relays();
+		const reachable = relays.some((relay) => relay.up) || peers.length > 0;
+		meshState.set({ state: reachable ? 'on' : 'alone', peers, relays, offers: offers.list() });
+		const { value } = contribution;
+		if (value.state === 'connecting' && reachable) becomeReady();
+	}
+
+	/** Starts the mesh once; relays that cannot be reached are tried again for as long as the tab lives. */
+	function join(): Promise<void> {
+		joining ??= (async () => {
+			meshState.set({ ...meshState.value, state: 'starting' });
+			await mesh.start();
+			offers.follow(mesh);
+			for (const topic of FORWARDED) mesh.subscribe(topic, (bytes) => judgeGossip(topic, bytes, crypto, Date.now()), () => undefined);
+			mesh.observe((event) => {
+				if (event.type === 'peer-down' && event.why !== 'closed') offers.forget(event.peer);
+				refresh();
+			});
+			for (const address of [...asked.use, ...(await directory())]) addRelay(address);
+			setInterval(refresh, REFRESH_MS);
+			refresh();
+		})();
+		joining.catch(() => (joining = undefined));
+		return joining;
+	}
+
+	function addRelay(address: string): void {
+		try {
+			mesh.addRelay(address);
+		} catch (error) {
+			log('relay-refused', { code: codeOf(error) });
+		}
+	}
+
+	/** Follows a load, so that any screen sees how far it is. */
+	async function load(of: Engine, report: (progress: LoadProgress) => void, signal: AbortSignal) {
+		if (of === here && of.state !== 'ready' && of.state !== 'busy') engine.set({ state: 'loading', progress: undefined });
+		try {
+			const ready = await of.load((progress) => {
+				if (of === here) engine.set({ state: 'loading', progress });
+				report(progress);
+			}, signal);
+			if (of === here) engine.set({ state: 'ready', ready });
+			return ready;
+		} catch (error) {
+			if (of === here) engine.set(codeOf(error) === 'aborted' ? { state: 'idle' } : { state: 'failed', code: codeOf(error) });
+			throw error;
+		}
+	}
+	const watchedHere: Engine = {
+		id: here.id,
+		get state() {
+			return here.state;
+		},
+		load: (report, signal) => load(here, report, signal),
+		generate: (request, signal) => here.generate(request, signal),
+		logits: (tokens, signal) => here.logits(tokens, signal),
+		countTokens: (turns) => here.countTokens(turns),
+		unload: () => here.unload()
+	};
+
+	let measured = { tokensPerSecond: 0, model: '', jobs: 0 };
+	const becomeReady = () => contribution.set({ state: 'ready', ...measured });
+	function hear(event: ContributeEvent): void {
+		if (event.type === 'started') contribution.set({ state: 'working', ...measured });
+		if (event.type === 'ended') {
+			measured = { ...measured, jobs: measured.jobs + 1 };
+			if (contribution.value.state === 'working') becomeReady();
+		}
+		for (const listener of contributionListeners) listener(event);
+	}
+
+	async function startContributing(): Promise<void> {
+		if (contribution.value.state !== 'off' && contribution.value.state !== 'failed') return;
+		if (isSharedOrigin(pathname)) throw fail(new Refusal('insecure-context', 'shared origin'));
+		const begun = (starting = new AbortController());
+		contribution.set({ state: 'loading', progress: undefined });
+		try {
+			const ready = await lent.load((progress) => contribution.set({ state: 'loading', progress }), begun.signal);
+			measured = { tokensPerSecond: ready.tokensPerSecond, model: ready.card.name, jobs: 0 };
+			contribution.set({ state: 'connecting' });
+			await join();
+			if (begun.signal.aborted) throw new Refusal('aborted');
+			contributing = contribute({ ...ports, engine: lent }, { pricePer1k: DEFAULT_PRICE_PER_1K, region: undefined }, hear);
+			await contributing.start();
+			refresh();
+		} catch (error) {
+			if (codeOf(error) === 'aborted') contribution.set({ state: 'off' });
+			else throw fail(error);
+		}
+	}
+	function fail(error: unknown): unknown {
+		contribution.set({ state: 'failed', code: codeOf(error) });
+		return error;
+	}
+
+	async function stopContributing(): Promise<void> {
+		starting?.abort();
+		const ending = contributing;
+		contributing = undefined;
+		await ending?.stop();
+		await lent.unload();
+		contribution.set({ state: 'off' });
+	}
+
+	async function* answerByMesh(wish: Wish, signal: AbortSignal) {
+		await join();
+		yield* originate(wish, DEFAULT_POLICY, ports, signal);
+	}
+
+	const leave = () => {
+		mesh.goodbye();
+		void keys.close();
+	};
+	addEventListener('pagehide', leave);
+	// A page that the browser had put away has given back its node key and lost its peers: it starts again.
+	addEventListener('pageshow', (event) => {
+		if (event.persisted) location.reload();
+	});
+
+	return {
+		identity,
+		store,
+		engine,
+		mesh: meshState,
+		contribution,
+		warm: () => void load(here, () => undefined, new AbortController().signal).catch(() => undefined),
+		fixedAnswer,
+		answerHere: (wish, signal) => answerHere(wish, { engine: watchedHere, clock, random }, signal),
+		answerByMesh,
+		joinMesh: join,
+		startContributing,
+		stopContributing,
+		observeContribution: (listener) => {
+			contributionListeners.add(listener);
+			return () => contributionListeners.delete(listener);
+		},
+		observeMesh: (listener) => mesh.observe(listener),
+		relaysToConfirm: asked.confirm,
+		useRelay: (address) => void join().then(() => addRelay(address)),
+		openReceipt: async (cid) => {
+			const record = await store.receipts.get(cid);
+			return record === undefined ? undefined : openReceipt(record, crypto, Date.now());
+		},
+		minTokens: place === 'loopback' ? lengthAskedFor(search) : 0,
+		leave
+	};
+}
+
+/** Gossip that every tab passes on, whether it needs it or not: this is what outlives a relay. */
+const FORWARDED: readonly Topic[] = ['fireweed/1/announcements', 'fireweed/1/bids'];
+
+const clock: Clock = {
+	now: () => Date.now(),
+	monotonic: () => performance.now(),
+	sleep: (ms, signal) =>
+		new Promise((resolve, reject) => {
+			if (signal?.aborted === true) return reject(new Refusal('aborted'));
+			const timer = setTimeout(() => {
+				signal?.removeEventListener('abort', stop);
+				resolve();
+			}, ms);
+			const stop = () => {
+				clearTimeout(timer);
+				reject(new Refusal('aborted'));
+			};
+			signal?.addEventListener('abort', stop, { once: true });
+		})
+};
+
+const random: Random = { bytes: (length) => globalThis.crypto.getRandomValues(new Uint8Array(length)) };
+
+/** One worker each for the person's own answers and for strangers': a job must never make its lender wait. */
+function pocketEngine(): Engine {
+	const { locks } = globalThis.navigator as Partial<Navigator>;
+	return cpuEngine({ startWorker: startCpuWorker, clock, locks }, { model: POCKET, addresses: POCKET_FILES });
+}
+
+/** Relays named in `?relay=`: those on this machine may be used at once, others only after the person's word. Never stored. */
+function relaysAskedFor(search: string): { readonly use: readonly string[]; readonly confirm: readonly string[] } {
+	const all = new URLSearchParams(search).getAll('relay').filter((address) => address.length <= 512);
+	const near = (address: string) => /^\/(ip4\/127\.|ip6\/::1\/|dns[46]?\/localhost\/)/.test(address);
+	return { use: all.filter(near).slice(0, 4), confirm: all.filter((address) => !near(address)).slice(0, 4) };
+}
+
+function lengthAskedFor(search: string): number {
+	const asked = Number(new URLSearchParams(search).get('minTokens') ?? 0);
+	return Number.isInteger(asked) && asked > 0 ? Math.min(asked, MAX_ANSWER_TOKENS) : 0;
+}
+
+/**
+ * Relays that the folder of the app names (docs/spec/directory.md). It is served from where the app itself came from, so it is trusted
+ * as far as the app is; the service worker keeps the last one for when that place is gone.
+ */
+async function directory(): Promise<readonly string[]> {
+	try {
+		const answer = await fetch(new URL('directory.json', document.baseURI), { credentials: 'omit' });
+		const value: unknown = await answer.json();
+		if (typeof value !== 'object' || value === null || !('relays' in value) || !Array.isArray(value.relays)) return [];
+		return value.relays.filter((relay): relay is string => typeof relay === 'string' && relay.length <= 512).slice(0, 8);
+	} catch {
+		return [];
+	}
+}
