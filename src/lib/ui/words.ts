@@ -150,7 +150,8 @@ export const wordsFor = (code: string | undefined): Words =>
  */
 export function codeOfThrown(error: unknown): Code {
 	if (typeof error === 'object' && error !== null) {
-		if ('code' in error && typeof error.code === 'string' && Object.hasOwn(WORDS, error.code)) return error.code as Code;
+		if ('code' in error && typeof error.code === 'string' && Object.hasOwn(WORDS, error.code))
+			return error.code as Code;
 		if ('name' in error && error.name === 'AbortError') return 'aborted';
 	}
 	return 'internal';

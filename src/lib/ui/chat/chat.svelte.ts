@@ -62,6 +62,8 @@ export class Chat {
 	droppedTurns = $state(0);
 	readonly #with: ChatComponents;
 	#stop: AbortController | undefined;
+	#newest: Running | undefined;
+	#later: ReturnType<typeof setTimeout> | undefined;
 	#showAt = 0;
 	#saveAt = 0;
 
@@ -79,7 +81,8 @@ export class Chat {
 		if (this.running) return;
 		this.messages = messages;
 		for (const message of messages.filter(isAnswer))
-			if (message.answer.status === 'running') this.#with.claims.whenFree(message.id, () => void this.#orphan(message.id));
+			if (message.answer.status === 'running')
+				this.#with.claims.whenFree(message.id, () => void this.#orphan(message.id));
 	}
 
 	/** Sends a message and answers it. Returns false when there is nothing to send or an answer is still running. */
@@ -154,6 +157,8 @@ export class Chat {
 		} catch (error) {
 			state = stop.signal.aborted ? stopped(state) : end(state, codeOfThrown(error));
 		} finally {
+			clearTimeout(this.#later);
+			this.#later = this.#newest = undefined;
 			this.running = undefined;
 			this.droppedTurns = state.droppedTurns;
 			this.#replace(state.message);
@@ -179,15 +184,23 @@ export class Chat {
 	#show(state: Running, atOnce: boolean): void {
 		const now = this.#with.now();
 		const phaseChanged = this.running?.phase.kind !== state.phase.kind;
-		if (atOnce || phaseChanged || now - this.#showAt >= SHOW_EVERY_MS) {
-			this.#showAt = now;
-			this.running = state;
-			this.#replace(state.message);
-		}
+		this.#newest = state;
+		if (atOnce || phaseChanged || now - this.#showAt >= SHOW_EVERY_MS) this.#showNewest();
+		// The last words before a pause must not wait for the next ones.
+		else this.#later ??= setTimeout(() => this.#showNewest(), SHOW_EVERY_MS);
 		if (atOnce || now - this.#saveAt >= SAVE_EVERY_MS) {
 			this.#saveAt = now;
 			this.#keep(state.message);
 		}
+	}
+
+	#showNewest(): void {
+		clearTimeout(this.#later);
+		this.#later = undefined;
+		if (!this.#newest) return;
+		this.#showAt = this.#with.now();
+		this.running = this.#newest;
+		this.#replace(this.#newest.message);
 	}
 
 	#replace(message: Message): void {

@@ -1,0 +1,130 @@
+/**
+ * Everything the screens share: the running tab once it runs, the conversations, contributing, and what the strip at the top says.
+ * Made once by the root layout and handed down; the composer works before the tab does.
+ */
+import type { App, ContributeState, EngineState, MeshState } from '#lib/node/app.ts';
+import type { ShellState } from '#lib/survival/shell.ts';
+import { createContext } from 'svelte';
+import { Conversations } from './chat/conversations.svelte.ts';
+import { lockClaims } from './chat/claims.ts';
+import type { Place } from './chat/answering.ts';
+import { Contribution } from './contribute/contribution.svelte.ts';
+import { Receipts } from './receipts/receipts.svelte.ts';
+import { Remembered } from './remembered.ts';
+import { codeOfThrown } from './words.ts';
+import type { Code } from '#lib/protocol/errors.ts';
+
+/** Setting: the person has been told what the one who answers over the mesh can see. */
+const TOLD = 'told-who-reads';
+/** The present leader of the store is asked for this often; it cannot be observed. */
+const LEADER_EVERY_MS = 5000;
+
+export class Session {
+	/** Undefined while the tab starts. */
+	app = $state.raw<App | undefined>(undefined);
+	/** Why the tab could not start. */
+	broken = $state<Code | undefined>(undefined);
+	engine = $state.raw<EngineState>({ state: 'idle' });
+	mesh = $state.raw<MeshState>({ state: 'off', peers: [], relays: [], offers: [] });
+	contributing = $state.raw<ContributeState>({ state: 'off' });
+	shell = $state.raw<ShellState>({ kind: 'installing' });
+	online = $state(true);
+	/** Another tab keeps the store of this profile. */
+	second = $state(false);
+	/** Why the last write was not kept. */
+	notKept = $state<Code | undefined>(undefined);
+	relaysToConfirm = $state.raw<readonly string[]>([]);
+	/** Undefined until the setting was read. */
+	told = $state<boolean | undefined>(undefined);
+	place = $state<Place>('device');
+	readonly remembered: Remembered;
+	readonly conversations: Conversations;
+	readonly contribution: Contribution;
+	readonly receipts: Receipts;
+	readonly #ready: Promise<App>;
+	readonly #stops: (() => void)[] = [];
+
+	constructor(createTab: () => Promise<App>) {
+		this.remembered = new Remembered();
+		const { promise, resolve, reject } = Promise.withResolvers<App>();
+		this.#ready = promise;
+		promise.catch((error: unknown) => (this.broken = codeOfThrown(error)));
+		this.conversations = new Conversations({
+			app: promise,
+			now: Date.now,
+			id: () => crypto.randomUUID(),
+			claims: lockClaims(globalThis.navigator?.locks),
+			notKept: (error) => (this.notKept = codeOfThrown(error)),
+			place: { get: () => this.remembered.get('chat'), set: (id) => this.remembered.set('chat', id) }
+		});
+		this.contribution = new Contribution(promise);
+		this.receipts = new Receipts(promise);
+		this.place = this.remembered.get('place') === 'mesh' ? 'mesh' : 'device';
+		this.#create = () => void createTab().then(resolve, reject);
+	}
+
+	readonly #create: () => void;
+
+	/** Starts the tab and follows it. Returns how to stop. */
+	start(): () => void {
+		this.online = navigator.onLine;
+		this.#create();
+		void this.#ready.then((app) => this.#follow(app)).catch(() => {});
+		return () => this.#stops.splice(0).forEach((stop) => stop());
+	}
+
+	async #follow(app: App): Promise<void> {
+		this.app = app;
+		this.relaysToConfirm = app.relaysToConfirm;
+		const leader = setInterval(() => (this.second = !app.store.leading), LEADER_EVERY_MS);
+		this.#stops.push(
+			app.engine.observe((value) => (this.engine = value)),
+			app.mesh.observe((value) => (this.mesh = value)),
+			app.contribution.observe((value) => (this.contributing = value)),
+			this.contribution.follow(app),
+			() => clearInterval(leader)
+		);
+		if (this.place === 'mesh') void app.joinMesh().catch(() => {});
+		try {
+			this.told = (await app.store.settings.get(TOLD))?.value === true;
+			this.#stops.push(await this.conversations.start());
+		} catch (error) {
+			this.told ??= false;
+			this.notKept = codeOfThrown(error);
+		}
+	}
+
+	/** Chooses where answers come from; choosing the mesh looks for offers, so that they can be shown. */
+	choose(place: Place): void {
+		this.place = place;
+		this.remembered.set('place', place);
+		if (place === 'mesh') void this.#ready.then((app) => app.joinMesh()).catch(() => {});
+	}
+
+	/** Remembers that the person was told who reads a prompt on the mesh. */
+	tell(): void {
+		if (this.told === true) return;
+		this.told = true;
+		void this.#ready
+			.then((app) => app.store.settings.put({ id: TOLD, savedAt: Date.now(), value: true }))
+			.catch(() => {});
+	}
+
+	/** Sends to the open chat. False when nothing was sent. */
+	send(text: string): boolean {
+		const chat = this.conversations.open;
+		if (!chat.send(text, this.place)) return false;
+		if (this.place === 'mesh') this.tell();
+		this.conversations.began();
+		return true;
+	}
+
+	/** Uses the relays a link names, for this visit. */
+	useRelays(): void {
+		for (const address of this.relaysToConfirm) this.app?.useRelay(address);
+		this.relaysToConfirm = [];
+	}
+}
+
+const [getSession, setSession] = createContext<Session>();
+export { getSession, setSession };

@@ -1,0 +1,112 @@
+/**
+ * The one sentence at the top: which of the present causes a person should hear of, and what one action helps. Pure.
+ */
+import type { Code } from '#lib/protocol/errors.ts';
+import type { ShellState } from '#lib/survival/shell.ts';
+import { wordsFor } from '../words.ts';
+
+/** What a click on the strip's button does. */
+export type NoticeAction = 'reload' | 'update' | 'use-relay' | 'receipts' | 'dismiss';
+
+/** A cause that a person should know of. `id` names it, so that one dismissed stays away until it comes anew. */
+export interface Notice {
+	readonly id: string;
+	readonly tone: 'calm' | 'degraded' | 'failed';
+	readonly text: string;
+	readonly action: NoticeAction;
+	readonly label: string;
+}
+
+/** What is known when a notice is chosen. */
+export interface Facts {
+	readonly broken: Code | undefined;
+	readonly notKept: Code | undefined;
+	readonly insecure: boolean;
+	readonly shell: ShellState['kind'];
+	readonly relaysToConfirm: readonly string[];
+	readonly online: boolean;
+	/** Every relay this tab uses is down, although it uses some. */
+	readonly relaysDown: boolean;
+	/** The browser keeps nothing: the identity and the conversations end with the tab. */
+	readonly forgetful: boolean;
+	readonly second: boolean;
+}
+
+/** Every notice whose cause stands, the most pressing first. */
+export function notices(facts: Facts): readonly Notice[] {
+	const found: Notice[] = [];
+	const say = (when: boolean, notice: Notice) => void (when && found.push(notice));
+	const broken = wordsFor(facts.broken);
+	const notKept = wordsFor(facts.notKept);
+	say(facts.insecure, {
+		id: 'insecure',
+		tone: 'failed',
+		text: 'This address is not secure, so nothing can be kept offline or shared with others; open Fireweed over https.',
+		action: 'dismiss',
+		label: 'Understood'
+	});
+	say(facts.broken !== undefined && !facts.insecure, {
+		id: `broken:${facts.broken}`,
+		tone: 'failed',
+		text: `Fireweed could not start: ${broken.happened} ${broken.todo}`.trim(),
+		action: 'reload',
+		label: 'Reload'
+	});
+	say(facts.relaysToConfirm.length > 0, {
+		id: `relay:${facts.relaysToConfirm.join()}`,
+		tone: 'calm',
+		text: `The link you opened names a relay, ${facts.relaysToConfirm.join(', ')}, which will see your address but no prompt.`,
+		action: 'use-relay',
+		label: 'Use it this time'
+	});
+	say(facts.notKept !== undefined, {
+		id: `keep:${facts.notKept}`,
+		tone: 'failed',
+		text: `${notKept.happened} ${notKept.todo}`.trim(),
+		action: 'dismiss',
+		label: 'Understood'
+	});
+	say(!facts.online, {
+		id: 'offline',
+		tone: 'degraded',
+		text: 'You are offline; this device still answers, and your conversations and receipts are here.',
+		action: 'dismiss',
+		label: 'Fine'
+	});
+	say(facts.online && facts.relaysDown, {
+		id: 'relay-lost',
+		tone: 'degraded',
+		text: 'The relay does not answer; connected computers stay connected, and Fireweed goes on trying by itself.',
+		action: 'dismiss',
+		label: 'Fine'
+	});
+	say(facts.shell === 'update-ready', {
+		id: 'update',
+		tone: 'calm',
+		text: 'A new version is ready on this device.',
+		action: 'update',
+		label: 'Start it'
+	});
+	say(facts.forgetful, {
+		id: 'forgetful',
+		tone: 'degraded',
+		text: 'This browser keeps nothing here, so conversations, receipts and your key end with this tab.',
+		action: 'dismiss',
+		label: 'Understood'
+	});
+	say((facts.shell === 'blocked' || facts.shell === 'unsupported') && !facts.insecure, {
+		id: 'no-worker',
+		tone: 'degraded',
+		text: 'This browser does not let Fireweed keep itself, so it will not open without a connection.',
+		action: 'dismiss',
+		label: 'Understood'
+	});
+	say(facts.second, {
+		id: 'second',
+		tone: 'calm',
+		text: 'Fireweed is open in another tab too; both show the same conversations.',
+		action: 'dismiss',
+		label: 'Fine'
+	});
+	return found;
+}
