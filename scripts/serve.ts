@@ -35,7 +35,19 @@ const TYPES: Record<string, string> = {
 	'.txt': 'text/plain; charset=utf-8',
 	'.md': 'text/plain; charset=utf-8'
 };
-const COMPRESSIBLE = new Set(['.html', '.js', '.mjs', '.css', '.json', '.webmanifest', '.svg', '.wasm', '.onnx', '.txt', '.md']);
+const COMPRESSIBLE = new Set([
+	'.html',
+	'.js',
+	'.mjs',
+	'.css',
+	'.json',
+	'.webmanifest',
+	'.svg',
+	'.wasm',
+	'.onnx',
+	'.txt',
+	'.md'
+]);
 
 type Encoding = 'br' | 'gzip' | 'identity';
 
@@ -81,7 +93,12 @@ export async function serve(init: ServeInit): Promise<Serving> {
 	};
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, init: ServeInit, files: FileReader): Promise<void> {
+async function answer(
+	request: IncomingMessage,
+	response: ServerResponse,
+	init: ServeInit,
+	files: FileReader
+): Promise<void> {
 	response.setHeader('x-content-type-options', 'nosniff');
 	response.setHeader('referrer-policy', 'no-referrer');
 	if (!isLoopbackHost(request.headers.host)) {
@@ -119,7 +136,9 @@ async function answer(request: IncomingMessage, response: ServerResponse, init: 
 	} else if ('bytes' in file) {
 		response.end(file.bytes);
 	} else {
-		createReadStream(file.path).on('error', (error) => response.destroy(error)).pipe(response);
+		createReadStream(file.path)
+			.on('error', (error) => response.destroy(error))
+			.pipe(response);
 	}
 }
 

@@ -23,7 +23,13 @@ class StageFailed extends Error {}
 const STAGES = {
 	types: async () => {
 		await tool('@sveltejs/kit/svelte-kit.js', ['sync']);
-		await tool('svelte-check/bin/svelte-check', ['--tsconfig', 'tsconfig.json', '--fail-on-warnings', '--output', 'human']);
+		await tool('svelte-check/bin/svelte-check', [
+			'--tsconfig',
+			'tsconfig.json',
+			'--fail-on-warnings',
+			'--output',
+			'human'
+		]);
 		await tool('typescript/bin/tsc', ['-p', 'src/lib/protocol']);
 	},
 	lint: () => tool('eslint/bin/eslint.js', ['--max-warnings', '0', '.']),
@@ -117,22 +123,30 @@ function tool(script, args, env = {}) {
 	});
 }
 
-const asked = process.argv.slice(2);
-const full = asked.includes('--full') && existsSync(path.join(ROOT, 'tests/full'));
-const ordinary = Object.keys(STAGES).filter((name) => name !== 'full' || full);
-const named = asked.filter((word) => word !== '--full');
-const unknown = named.filter((name) => !Object.hasOwn(STAGES, name));
-if (unknown.length > 0) {
-	console.error(`There is no stage ${unknown.join(', ')}. Stages: ${Object.keys(STAGES).join(', ')}.`);
-	process.exit(2);
+/** What was asked for, or undefined with the reason printed. */
+function stagesFor(asked) {
+	const full = asked.includes('--full') && existsSync(path.join(ROOT, 'tests/full'));
+	const named = asked.filter((word) => word !== '--full');
+	const unknown = named.filter((name) => !Object.hasOwn(STAGES, name));
+	if (unknown.length > 0) {
+		console.error(`There is no stage ${unknown.join(', ')}. Stages: ${Object.keys(STAGES).join(', ')}.`);
+		return undefined;
+	}
+	return named.length > 0 ? named : Object.keys(STAGES).filter((name) => name !== 'full' || full);
 }
 
-let total = { passed: 0, failed: 1 };
-try {
-	await bootstrap();
-	total = await run(named.length > 0 ? named : ordinary);
-} catch (error) {
-	console.error(error instanceof BootstrapFailed ? error.message : error);
+async function main() {
+	const stages = stagesFor(process.argv.slice(2));
+	if (!stages) return 2;
+	let total = { passed: 0, failed: 1 };
+	try {
+		await bootstrap();
+		total = await run(stages);
+	} catch (error) {
+		console.error(error instanceof BootstrapFailed ? error.message : error);
+	}
+	console.log(`\n${total.passed} passed, ${total.failed} failed`);
+	return total.failed === 0 ? 0 : 1;
 }
-console.log(`\n${total.passed} passed, ${total.failed} failed`);
-process.exitCode = total.failed === 0 ? 0 : 1;
+
+process.exitCode = await main();

@@ -7,8 +7,8 @@ import { createServer } from 'node:net';
 import { parseArgs } from 'node:util';
 import { ROOT } from './bootstrap.mjs';
 import { BuildFailed, buildWhenStale } from './build.mjs';
-import { RelayFailed, startRelay, type RelayProcess } from './relay-process.ts';
-import { serve, type Serving } from './serve.ts';
+import { RelayFailed, startRelay } from './relay-process.ts';
+import { serve } from './serve.ts';
 
 const APP_PORT = 8420;
 const RELAY_PORT = 8421;
@@ -52,12 +52,18 @@ function options(argv: string[], env: NodeJS.ProcessEnv): Options {
 function portNumber(name: string, text: string | undefined): number | undefined {
 	if (text === undefined || text === '') return undefined;
 	const port = Number(text);
-	if (!/^\d+$/.test(text) || port > 65_535) throw new Refused(`${name} must be a number from 0 to 65535, not "${text}".`);
+	if (!/^\d+$/.test(text) || port > 65_535)
+		throw new Refused(`${name} must be a number from 0 to 65535, not "${text}".`);
 	return port;
 }
 
 /** The named port, or the first free one from the usual one on. Throws Refused when it is taken. */
-async function freePort(named: number | undefined, usual: number, option: string, taken: readonly number[]): Promise<number> {
+async function freePort(
+	named: number | undefined,
+	usual: number,
+	option: string,
+	taken: readonly number[]
+): Promise<number> {
 	if (named !== undefined) {
 		if (taken.includes(named) || !(await isFree(named))) {
 			throw new Refused(`Port ${named} is in use. End what uses it, or name another with ${option}.`);
@@ -87,45 +93,47 @@ function open(url: string): void {
 }
 
 async function up(argv: string[]): Promise<void> {
-	let relay: RelayProcess | undefined;
-	let app: Serving | undefined;
-	let stopping = false;
+	/** What runs, to be ended in any case. */
+	const running: { end(): Promise<void> }[] = [];
+	const ending = new AbortController();
 	const stop = async () => {
-		if (stopping) return;
-		stopping = true;
-		await Promise.all([relay?.stop(), app?.close()]);
-		process.exit(0);
+		if (ending.signal.aborted) return;
+		ending.abort();
+		await Promise.all(running.map((each) => each.end()));
+		process.exit(process.exitCode ?? 0);
 	};
 	for (const event of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect']) process.on(event, () => void stop());
 
-	const asked = options(argv, process.env);
-	const relayPort = await freePort(asked.relayPort, RELAY_PORT, '--relay-port', asked.port ? [asked.port] : []);
-	const port = await freePort(asked.port, APP_PORT, '--port', [relayPort]);
-	await buildWhenStale();
-	relay = await startRelay({
-		port: relayPort,
-		key: process.env['FIREWEED_RELAY_KEY'] ?? path.join(ROOT, '.fireweed/relay.key'),
-		keepAlive: true,
-		log: (line) => console.error(`relay: ${line}`)
-	});
-	const running = relay;
-	app = await serve({
-		root: path.join(ROOT, 'build'),
-		port,
-		cache: path.join(ROOT, '.fireweed/compressed'),
-		relays: () => running.addresses()
-	}).catch(async (error: unknown) => {
-		await running.stop();
-		throw error;
-	});
-	// A signal that came while they started found nothing to stop.
-	if (stopping) return void (await Promise.all([relay.stop(), app.close()]));
-	console.log(`Fireweed is ready at ${app.url}`);
-	if (asked.open) open(app.url);
+	try {
+		const asked = options(argv, process.env);
+		const relayPort = await freePort(asked.relayPort, RELAY_PORT, '--relay-port', asked.port ? [asked.port] : []);
+		const port = await freePort(asked.port, APP_PORT, '--port', [relayPort]);
+		await buildWhenStale();
+		const relay = await startRelay({
+			port: relayPort,
+			key: process.env['FIREWEED_RELAY_KEY'] ?? path.join(ROOT, '.fireweed/relay.key'),
+			keepAlive: true,
+			log: (line) => console.error(`relay: ${line}`),
+			signal: ending.signal
+		});
+		running.push({ end: () => relay.stop() });
+		const app = await serve({
+			root: path.join(ROOT, 'build'),
+			port,
+			cache: path.join(ROOT, '.fireweed/compressed'),
+			relays: () => relay.addresses()
+		});
+		running.push({ end: () => app.close() });
+		if (ending.signal.aborted) return;
+		console.log(`Fireweed is ready at ${app.url}`);
+		if (asked.open) open(app.url);
+	} catch (error) {
+		if (ending.signal.aborted) return;
+		const known = error instanceof Refused || error instanceof BuildFailed || error instanceof RelayFailed;
+		console.error(known ? error.message : error);
+		process.exitCode = 1;
+		await stop();
+	}
 }
 
-up(process.argv.slice(2)).catch((error: unknown) => {
-	const known = error instanceof Refused || error instanceof BuildFailed || error instanceof RelayFailed;
-	console.error(known ? error.message : error);
-	process.exit(1);
-});
+await up(process.argv.slice(2));

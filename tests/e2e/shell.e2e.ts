@@ -58,7 +58,9 @@ async function untilHeld(page: Page): Promise<string[]> {
 	await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
 	const missing = () =>
 		page.evaluate(async (wanted) => {
-			const name = (await caches.keys()).find((each) => each.startsWith(`fireweed-shell ${new URL('./', location.href)} `));
+			const name = (await caches.keys()).find((each) =>
+				each.startsWith(`fireweed-shell ${new URL('./', location.href)} `)
+			);
 			if (!name) return wanted;
 			const cache = await caches.open(name);
 			const held = new Set((await cache.keys()).map((request) => request.url));
@@ -106,10 +108,13 @@ test('on a shared origin, the caches of another CID are left alone', async ({ co
 		const other = gateway.pathUrl.replace(gateway.cid, 'bafybeianothercid');
 		const names = [`fireweed-shell ${other} 00000000`, `fireweed-directory ${other}`, 'somebody-else'];
 		const older = `fireweed-shell ${gateway.pathUrl} 00000000`;
-		await page.evaluate(async (all) => {
-			for (const registration of await navigator.serviceWorker.getRegistrations()) await registration.unregister();
-			for (const name of all) await (await caches.open(name)).put('./x', new Response('x'));
-		}, [...names, older]);
+		await page.evaluate(
+			async (all) => {
+				for (const registration of await navigator.serviceWorker.getRegistrations()) await registration.unregister();
+				for (const name of all) await (await caches.open(name)).put('./x', new Response('x'));
+			},
+			[...names, older]
+		);
 		await page.reload();
 		const held = await untilHeld(page);
 		expect(held).toEqual(expect.arrayContaining(names));
