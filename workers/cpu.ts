@@ -38,7 +38,11 @@ async function outcome<T>(port: MessagePort | undefined, fallback: Code, work: (
 		// instanceof is right here: nothing has crossed a boundary yet. Other errors are reported by name only: their text may quote a prompt.
 		if (error instanceof Refusal) return { ok: false, code: error.code, detail: detailOf(error) };
 		const memory = error instanceof RangeError;
-		return { ok: false, code: memory ? 'out-of-memory' : fallback, detail: error instanceof Error ? error.name : undefined };
+		return {
+			ok: false,
+			code: memory ? 'out-of-memory' : fallback,
+			detail: error instanceof Error ? error.name : undefined
+		};
 	} finally {
 		clearInterval(beat);
 	}

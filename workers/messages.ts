@@ -4,7 +4,15 @@
  * A worker cannot throw a Refusal: structured clone drops the fields of errors, and comlink passes on only name, message and stack.
  * So every reply is an Outcome, and the page makes the Refusal again (habit 10).
  */
-import type { EngineReady, GenerateEnd, GenerateRequest, LoadProgress, Step, TopLogits, Turn } from '#lib/ports/engine.ts';
+import type {
+	EngineReady,
+	GenerateEnd,
+	GenerateRequest,
+	LoadProgress,
+	Step,
+	TopLogits,
+	Turn
+} from '#lib/ports/engine.ts';
 import type { Code } from '#lib/protocol/errors.ts';
 
 export type Outcome<T> =

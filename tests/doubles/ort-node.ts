@@ -35,14 +35,16 @@ export interface OrtNodeInit {
 export async function pocketOnDisk(weights: 'q4' | 'fp32'): Promise<{ bytes: ModelBytes; record: RecordedModel }> {
 	const names = Object.keys(PLACES) as FileName[];
 	const read = async (url: URL) => new Uint8Array(await readFile(url));
-	const bytes = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await read(PLACES[name])]))) as Record<
-		FileName,
-		Uint8Array<ArrayBuffer>
-	>;
+	const bytes = Object.fromEntries(
+		await Promise.all(names.map(async (name) => [name, await read(PLACES[name])]))
+	) as Record<FileName, Uint8Array<ArrayBuffer>>;
 	if (weights === 'q4') return { bytes, record: POCKET };
 	bytes.weights = await read(new URL('models/pocket/model_fp32.onnx', root));
 	bytes.reference = makeReference('fp32');
-	const recorded = (file: Uint8Array) => ({ sha256: createHash('sha256').update(file).digest('hex'), bytes: file.length });
+	const recorded = (file: Uint8Array) => ({
+		sha256: createHash('sha256').update(file).digest('hex'),
+		bytes: file.length
+	});
 	const files = { ...POCKET.files, weights: recorded(bytes.weights), reference: recorded(bytes.reference) };
 	return { bytes, record: { ...POCKET, id: 'pocket-5m-fp32', files } };
 }
@@ -63,7 +65,8 @@ export function ortNode({ weights, spoil, record: given }: OrtNodeInit): Engine 
 		const bytes = { ...onDisk.bytes };
 		spoil?.(bytes);
 		const totalBytes = Object.values(bytes).reduce((sum, file) => sum + file.length, 0);
-		const report = (stage: 'fetching' | 'preparing' | 'checking') => onProgress({ stage, loadedBytes: totalBytes, totalBytes });
+		const report = (stage: 'fetching' | 'preparing' | 'checking') =>
+			onProgress({ stage, loadedBytes: totalBytes, totalBytes });
 		report('fetching');
 		if (signal.aborted) throw new Refusal('aborted');
 		report('preparing');

@@ -139,7 +139,13 @@ describe('the tree', () => {
 		for (const index of [-1, 1, 0.5]) expect(codeIn(() => inclusionProof([leaf], index))).toBe('malformed');
 		const claim = { leaf, index: 0, count: 1, proof: [], root: leaf };
 		expect(verifyInclusion(claim)).toBe(true);
-		for (const change of [{ count: 33 }, { index: 1 }, { index: Number.NaN }, { root: new Uint8Array(31) }, { leaf: new Uint8Array(0) }]) {
+		for (const change of [
+			{ count: 33 },
+			{ index: 1 },
+			{ index: Number.NaN },
+			{ root: new Uint8Array(31) },
+			{ leaf: new Uint8Array(0) }
+		]) {
 			expect(verifyInclusion({ ...claim, ...change })).toBe(false);
 		}
 	});

@@ -19,7 +19,8 @@ function opening(position: number) {
 	const topIds = Array.from({ length: 20 }, (_, rank) => (position * 131 + rank * 97) % 2048);
 	const topLogits = Array.from({ length: 20 }, (_, rank) => 9.25 - rank * 0.75 - position / 8);
 	topLogits[7] = topLogits[6] as number;
-	if ((topIds[7] as number) < (topIds[6] as number)) [topIds[6], topIds[7]] = [topIds[7] as number, topIds[6] as number];
+	if ((topIds[7] as number) < (topIds[6] as number))
+		[topIds[6], topIds[7]] = [topIds[7] as number, topIds[6] as number];
 	return { position, topIds, topLogits };
 }
 function leaf({ position, topIds, topLogits }: ReturnType<typeof opening>) {

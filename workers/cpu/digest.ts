@@ -9,8 +9,13 @@ export async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array
 }
 
 /** The hash of a file that is what was released; Refusal `weights-corrupt` for any other bytes. */
-export async function verified(name: FileName, bytes: Uint8Array<ArrayBuffer>, file: RecordedFile): Promise<Uint8Array> {
-	if (bytes.length !== file.bytes) throw new Refusal('weights-corrupt', `${name}: ${bytes.length} bytes, not ${file.bytes}`);
+export async function verified(
+	name: FileName,
+	bytes: Uint8Array<ArrayBuffer>,
+	file: RecordedFile
+): Promise<Uint8Array> {
+	if (bytes.length !== file.bytes)
+		throw new Refusal('weights-corrupt', `${name}: ${bytes.length} bytes, not ${file.bytes}`);
 	const hash = await digest(bytes);
 	if (toHex(hash) !== file.sha256) throw new Refusal('weights-corrupt', `${name}: hash differs`);
 	return hash;

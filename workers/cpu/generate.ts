@@ -85,7 +85,8 @@ export async function* run(
 		const forward = await model.forward(known.slice(past.length, past.length + width), past);
 		past = forward.past;
 		logits = forward.rows.at(-1) as Float32Array<ArrayBuffer>;
-		if (cacheScope !== undefined && past.length <= prompt.ids.length) keep({ scope: cacheScope, ids: prompt.ids, past });
+		if (cacheScope !== undefined && past.length <= prompt.ids.length)
+			keep({ scope: cacheScope, ids: prompt.ids, past });
 	}
 	for (const token of continueFrom) reader.push(token);
 	prefilled = monotonic();
@@ -125,7 +126,8 @@ export function columns(ranked: readonly Candidate[]): Pick<Step, 'topIds' | 'to
 export function checkRequest(request: GenerateRequest, vocabularySize: number, stopTokens: readonly number[]): void {
 	const { continueFrom, seed, sampling, minTokens, maxTokens, cacheScope } = request;
 	const wrong = (what: string) => new Refusal('malformed', what);
-	const within = (value: number, least: number, most: number) => Number.isSafeInteger(value) && value >= least && value <= most;
+	const within = (value: number, least: number, most: number) =>
+		Number.isSafeInteger(value) && value >= least && value <= most;
 	if (!(seed instanceof Uint8Array) || seed.length !== 32) throw wrong('seed');
 	if (!within(sampling.temperatureMilli, 0, 2000)) throw wrong('temperatureMilli');
 	if (!within(sampling.topK, 1, MAX_CANDIDATES)) throw wrong('topK');

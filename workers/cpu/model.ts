@@ -73,11 +73,17 @@ export async function openModel(
 				throw new Refusal('engine-failed', 'logits of another shape');
 			}
 			const rows = tokens.map((_, i) => logits.subarray(i * vocabularySize, (i + 1) * vocabularySize));
-			return { rows, past: { length, tensors: Object.fromEntries(shapes.map(([name]) => [name, present(results, name)])) } };
+			return {
+				rows,
+				past: { length, tensors: Object.fromEntries(shapes.map(([name]) => [name, present(results, name)])) }
+			};
 		},
 		cut(past, length) {
 			if (length === past.length) return past;
-			const tensors = shapes.map(([name, shape]) => [name, cutTensor(past.tensors[name] as ort.Tensor, shape, past.length, length)]);
+			const tensors = shapes.map(([name, shape]) => [
+				name,
+				cutTensor(past.tensors[name] as ort.Tensor, shape, past.length, length)
+			]);
 			return { length, tensors: Object.fromEntries(tensors) };
 		},
 		close: () => session.release()
@@ -94,11 +100,17 @@ function pastShapes(session: ort.InferenceSession): (readonly [string, PastShape
 	const shapes = session.inputMetadata.flatMap((input) => {
 		if (!input.isTensor || !input.name.startsWith(PAST)) return [];
 		const [, heads, , width] = input.shape;
-		if (typeof heads !== 'number' || typeof width !== 'number') throw new Refusal('engine-load-failed', 'past of unknown shape');
+		if (typeof heads !== 'number' || typeof width !== 'number')
+			throw new Refusal('engine-load-failed', 'past of unknown shape');
 		return [[input.name, { heads, width }] as const];
 	});
 	const names = new Set(session.inputNames);
-	if (shapes.length === 0 || names.size !== shapes.length + 2 || !names.has('input_ids') || !names.has('attention_mask')) {
+	if (
+		shapes.length === 0 ||
+		names.size !== shapes.length + 2 ||
+		!names.has('input_ids') ||
+		!names.has('attention_mask')
+	) {
 		throw new Refusal('engine-load-failed', 'not a decoder graph of the kind known here');
 	}
 	return shapes;
@@ -127,6 +139,7 @@ function cutTensor(tensor: ort.Tensor, shape: PastShape, from: number, to: numbe
 /** The library throws plain errors; what they say of memory is all that can be told apart. */
 function failure(error: unknown, code: 'engine-failed' | 'engine-load-failed'): Refusal {
 	const text = error instanceof Error ? error.message : String(error);
-	const memory = error instanceof RangeError || /bad_alloc|out of memory|OutOfMemory|memory access out of bounds/i.test(text);
+	const memory =
+		error instanceof RangeError || /bad_alloc|out of memory|OutOfMemory|memory access out of bounds/i.test(text);
 	return new Refusal(memory ? 'out-of-memory' : code, text.slice(0, 200));
 }

@@ -38,7 +38,10 @@ export function openPrompt(chatTemplate: string, text: Text): PromptMaker {
 	const showsSystem = (pieces(template, ['system', 'user'])?.length ?? 0) === 5;
 
 	function render(turns: readonly Turn[], contents: readonly (readonly number[])[]): number[] {
-		const cut = pieces(template, turns.map((turn) => turn.role));
+		const cut = pieces(
+			template,
+			turns.map((turn) => turn.role)
+		);
 		if (cut === undefined) throw new Refusal('malformed', 'the template refuses these turns');
 		return cut.flatMap((piece, i) => (i % 2 === 0 ? text.encodeMarkup(piece) : (contents[Number(piece)] ?? [])));
 	}
@@ -46,14 +49,18 @@ export function openPrompt(chatTemplate: string, text: Text): PromptMaker {
 	/** Turns the template shows. A system turn that it leaves out takes no room and must not push others out. */
 	function shown(turns: readonly Turn[]): readonly Turn[] {
 		const wellFormed = turns.every((turn) => ROLES.includes(turn.role) && typeof turn.content === 'string');
-		if (!wellFormed || turns.at(-1)?.role !== 'user') throw new Refusal('malformed', 'turns must end with one of a person');
+		if (!wellFormed || turns.at(-1)?.role !== 'user')
+			throw new Refusal('malformed', 'turns must end with one of a person');
 		return showsSystem ? turns : turns.filter((turn) => turn.role !== 'system');
 	}
 
 	return {
 		encode(all) {
 			const turns = shown(all);
-			return render(turns, turns.map((turn) => text.encodeContent(turn.content)));
+			return render(
+				turns,
+				turns.map((turn) => text.encodeContent(turn.content))
+			);
 		},
 		fit(all, room) {
 			const turns = shown(all);
@@ -72,7 +79,10 @@ export function openPrompt(chatTemplate: string, text: Text): PromptMaker {
 				});
 				// Counted before it is rendered: a long conversation is rendered once or twice, not once per dropped round.
 				if (contents.reduce((sum, ids) => sum + ids.length, 0) <= room) {
-					const ids = render(kept.map((i) => turns[i] as Turn), contents);
+					const ids = render(
+						kept.map((i) => turns[i] as Turn),
+						contents
+					);
 					if (ids.length <= room) return { ids, droppedTurns: turns.length - kept.length };
 				}
 				const next = nextRound(turns, first);

@@ -52,7 +52,8 @@ export async function checkReference(model: Model, reference: Reference, monoton
 function compare(row: Float32Array, expected: readonly (readonly [number, number])[], position: number): void {
 	// Written so that NaN fails too.
 	const close = expected.every(([id, logit]) => Math.abs((row[id] ?? Number.NaN) - logit) <= REFERENCE_TOLERANCE);
-	if (!close || expected.length === 0) throw new Refusal('engine-failed', `self-test: other logits at position ${position}`);
+	if (!close || expected.length === 0)
+		throw new Refusal('engine-failed', `self-test: other logits at position ${position}`);
 }
 
 /** Refusal `engine-load-failed` for JSON of another form. */

@@ -39,7 +39,11 @@ export function openText(json: unknown, config: object, vocabularySize: number):
 	const ordinary = Object.fromEntries(vocab.filter(([, id]) => !special.has(id)));
 	const markup = new Tokenizer(json, config);
 	const content = new Tokenizer(
-		{ ...json, added_tokens: json.added_tokens.filter((token) => !token.special), model: { ...json.model, vocab: ordinary } },
+		{
+			...json,
+			added_tokens: json.added_tokens.filter((token) => !token.special),
+			model: { ...json.model, vocab: ordinary }
+		},
 		config
 	);
 	const spelled = spellings(vocab, special);
@@ -74,7 +78,10 @@ function isByteLevel(json: unknown): json is TokenizerJson {
 }
 
 /** The bytes that each token stands for; undefined for special tokens, which stand for none. */
-function spellings(vocab: readonly [string, number][], special: ReadonlySet<number>): (Uint8Array<ArrayBuffer> | undefined)[] {
+function spellings(
+	vocab: readonly [string, number][],
+	special: ReadonlySet<number>
+): (Uint8Array<ArrayBuffer> | undefined)[] {
 	const byteOf = byteAlphabet();
 	const table: (Uint8Array<ArrayBuffer> | undefined)[] = [];
 	for (const [token, id] of vocab) {

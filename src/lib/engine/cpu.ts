@@ -78,7 +78,11 @@ class CpuEngine implements Engine {
 	}
 
 	/** One caller's share of a load. Whoever aborts leaves; when the last one leaves, the load is given up. */
-	async #wait(load: SharedLoad, onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<EngineReady> {
+	async #wait(
+		load: SharedLoad,
+		onProgress: (progress: LoadProgress) => void,
+		signal: AbortSignal
+	): Promise<EngineReady> {
 		// A function of its own, so that one callback given twice is two waiters.
 		const waiter = (progress: LoadProgress) => onProgress(progress);
 		load.waiting.add(waiter);

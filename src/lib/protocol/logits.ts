@@ -43,7 +43,8 @@ export interface InclusionClaim {
  */
 export function logitsLeaf({ position, topIds, topLogits }: LogitsOpening): Uint8Array {
 	if (!Number.isInteger(position) || position < 0 || position > 0xffffffff) throw new Refusal('malformed', 'position');
-	if (topIds.length !== MAX_CANDIDATES || topLogits.length !== MAX_CANDIDATES) throw new Refusal('malformed', 'not 20 logits');
+	if (topIds.length !== MAX_CANDIDATES || topLogits.length !== MAX_CANDIDATES)
+		throw new Refusal('malformed', 'not 20 logits');
 	const bytes = new Uint8Array(LEAF.length + 4 + MAX_CANDIDATES * 8);
 	const view = new DataView(bytes.buffer);
 	bytes.set(LEAF);
@@ -82,7 +83,8 @@ export function inclusionProof(leaves: readonly Uint8Array[], index: number): Ui
 
 /** Whether the claim holds. Never throws: whatever is out of bounds is false. */
 export function verifyInclusion({ leaf, index, count, proof, root }: InclusionClaim): boolean {
-	const bounded = Number.isInteger(index) && Number.isInteger(count) && index >= 0 && index < count && count <= MAX_LEAVES;
+	const bounded =
+		Number.isInteger(index) && Number.isInteger(count) && index >= 0 && index < count && count <= MAX_LEAVES;
 	if (!bounded || proof.length > MAX_PROOF || ![leaf, root, ...proof].every(isHash)) return false;
 	// RFC 9162, 2.1.3.2: `last` walks up beside `at`, and tells where the tree is ragged.
 	let at = index;
@@ -137,5 +139,6 @@ function isHash(bytes: Uint8Array): boolean {
 }
 
 function checkLeaves(leaves: readonly Uint8Array[]): void {
-	if (leaves.length < 1 || leaves.length > MAX_LEAVES || !leaves.every(isHash)) throw new Refusal('malformed', 'leaves');
+	if (leaves.length < 1 || leaves.length > MAX_LEAVES || !leaves.every(isHash))
+		throw new Refusal('malformed', 'leaves');
 }

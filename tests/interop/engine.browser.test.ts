@@ -1,0 +1,180 @@
+/** The engine in its worker, in a real Chromium: the port's cases, the pocket model's, and everything that can happen to files and workers. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { POCKET } from '#lib/engine/pocket.ts';
+import type { Engine } from '#lib/ports/engine.ts';
+import { answer, codeIn, ENGINE_CASES, request } from '../compliance/engine.ts';
+import { pocketCases } from '../compliance/engine-pocket.ts';
+import { openEnginePage, type EnginePage, type Fault } from './engine-page.ts';
+
+const PATIENCE_MS = 180_000;
+const signal = () => new AbortController().signal;
+const load = (engine: Engine) => engine.load(() => {}, signal());
+
+let page: EnginePage;
+beforeAll(async () => {
+	page = await openEnginePage();
+}, PATIENCE_MS);
+afterAll(() => page.close());
+
+describe('the port and the model', () => {
+	// One page, one engine: a shared engine is loaded again after a case that took a fresh one.
+	const place = {
+		fresh: () => page.make(),
+		async ready() {
+			if (page.engine.state !== 'ready') {
+				await page.make();
+				await load(page.engine);
+			}
+			return page.engine;
+		},
+		model: true
+	};
+	for (const { name, run } of [...ENGINE_CASES, ...pocketCases('q4')]) it(name, () => run(place), PATIENCE_MS);
+
+	it(
+		'runs without cross-origin isolation and asks for nothing but the files of this build',
+		async () => {
+			expect(await page.page.evaluate(() => globalThis.crossOriginIsolated)).toBe(false);
+			page.asked();
+			await page.make();
+			await page.page.reload();
+			await page.page.waitForFunction(() => 'harness' in globalThis);
+			await page.make();
+			await load(page.engine);
+			const names = page.asked();
+			expect(names.filter((name) => name.endsWith('.wasm')).length).toBeLessThanOrEqual(1);
+			for (const name of names)
+				expect(name).toMatch(
+					/^(index|cpu|model_q4|tokenizer|tokenizer_config|self_test|ort-wasm-simd-threaded)-[\w-]{8}\.\w+$|^$|^favicon\.ico$/
+				);
+		},
+		PATIENCE_MS
+	);
+});
+
+describe('files that are not right', () => {
+	afterEach(() => page.plant());
+	const faults: [string, Fault, string][] = [
+		['weights with one bit changed', { kind: 'flip', file: 'model_q4', at: 2_000_000 }, 'weights-corrupt'],
+		['a tokenizer with one bit changed', { kind: 'flip', file: 'tokenizer-', at: 3000 }, 'weights-corrupt'],
+		['a template with one bit changed', { kind: 'flip', file: 'tokenizer_config', at: 250 }, 'weights-corrupt'],
+		['a runtime with one bit changed', { kind: 'flip', file: 'ort-wasm', at: 9_000_000 }, 'weights-corrupt'],
+		['weights that end early', { kind: 'short', file: 'model_q4' }, 'weights-corrupt'],
+		['weights that do not end', { kind: 'long', file: 'model_q4' }, 'weights-corrupt'],
+		['weights that are not there', { kind: 'missing', file: 'model_q4' }, 'engine-load-failed'],
+		['a runtime that is not there', { kind: 'missing', file: 'ort-wasm' }, 'engine-load-failed']
+	];
+	it.each(faults)(
+		'refuses %s, and loads when they are right again',
+		async (_, fault, code) => {
+			// Past the copies of earlier cases.
+			await page.page.context().clearCookies();
+			const session = await page.page.context().newCDPSession(page.page);
+			await session.send('Network.clearBrowserCache');
+			await session.detach();
+			page.plant(fault);
+			const engine = await page.make();
+			expect(await codeIn(() => load(engine))).toBe(code);
+			expect(engine.state).toBe('failed');
+			expect(await codeIn(() => answer(engine))).toBe('engine-not-ready');
+			page.plant();
+			await load(engine);
+			expect(engine.state).toBe('ready');
+		},
+		PATIENCE_MS
+	);
+
+	it(
+		'asks once more, past the cache, when a copy on the way was damaged',
+		async () => {
+			const session = await page.page.context().newCDPSession(page.page);
+			await session.send('Network.clearBrowserCache');
+			await session.detach();
+			page.plant({ kind: 'flip', file: 'model_q4', at: 77, times: 1 });
+			const engine = await page.make();
+			await load(engine);
+			expect(engine.state).toBe('ready');
+		},
+		PATIENCE_MS
+	);
+});
+
+describe('workers that die', () => {
+	it(
+		'refuses in mid-answer within a second, and loads a new one',
+		async () => {
+			const engine = await page.make();
+			await load(engine);
+			const whole = await answer(engine);
+			const heard: number[] = [];
+			let killed = 0;
+			const broken = answer(engine, { minTokens: 300, maxTokens: 300 }, signal(), (step) => {
+				heard.push(step.token);
+				if (step.position === 5) {
+					killed = performance.now();
+					void page.kill();
+				}
+			});
+			expect(await codeIn(() => broken)).toBe('engine-failed');
+			expect(performance.now() - killed).toBeLessThan(1000);
+			expect(engine.state).toBe('failed');
+			expect(await codeIn(() => answer(engine))).toBe('engine-not-ready');
+			await load(engine);
+			const rest = await answer(engine, { continueFrom: heard.slice(0, 6) });
+			expect([...heard.slice(0, 6), ...rest.tokens]).toEqual(whole.tokens);
+		},
+		PATIENCE_MS
+	);
+
+	it(
+		'refuses a load whose worker dies',
+		async () => {
+			const engine = await page.make();
+			const loading = codeIn(() => load(engine));
+			await page.page.waitForTimeout(150);
+			await page.kill();
+			expect(await loading).toBe('engine-failed');
+			await load(engine);
+		},
+		PATIENCE_MS
+	);
+
+	it(
+		'notices a worker that hangs, by its silence',
+		async () => {
+			const engine = await page.make({ hang: true, silentTicks: 2 });
+			expect(await codeIn(() => load(engine))).toBe('engine-failed');
+			expect(engine.state).toBe('failed');
+		},
+		PATIENCE_MS
+	);
+
+	it(
+		'notices death by silence where there are no Web Locks',
+		async () => {
+			const engine = await page.make({ locks: false, silentTicks: 3 });
+			await load(engine);
+			const broken = answer(engine, { minTokens: 300, maxTokens: 300 }, signal(), (step) => {
+				if (step.position === 2) void page.kill();
+			});
+			expect(await codeIn(() => broken)).toBe('engine-failed');
+		},
+		PATIENCE_MS
+	);
+});
+
+it(
+	'measures: load, first token, decode',
+	async () => {
+		const engine = await page.make();
+		const { loadMs, tokensPerSecond, card } = await load(engine);
+		expect(card.id).toBe(POCKET.id);
+		const { firstMs, wholeMs, tokens } = await page.drain(request({ minTokens: 100, maxTokens: 100 }));
+		expect(tokens).toBe(100);
+		const rate = ((tokens - 1) * 1000) / (wholeMs - firstMs);
+		process.stdout.write(
+			`engine in Chromium: load ${loadMs.toFixed(0)} ms, self-measured ${tokensPerSecond.toFixed(0)} tok/s, first token ${firstMs.toFixed(0)} ms, decode ${rate.toFixed(0)} tok/s\n`
+		);
+	},
+	PATIENCE_MS
+);
