@@ -6,7 +6,7 @@
  * |---|---|---|---|
  * | 0 | message | its length in bytes | the message |
  * | 1 | credit | bytes the receiver's reader has taken since its last credit | nothing |
- * | 2 | end | 0 | nothing, ever: the writer said all it had to say |
+ * | 2 | end | 0 | nothing but credit: the writer said all it had to say |
  *
  * The end is said and not only shown by a closed stream, because a WebRTC data channel closes in the same way when the tab behind it dies.
  */
@@ -67,7 +67,6 @@ export class FrameReader {
 	*push(chunk: Uint8Array): Generator<Frame, void, void> {
 		let at = 0;
 		while (at < chunk.length) {
-			if (this.#ended) throw new Refusal('malformed', 'bytes after the end');
 			if (this.#headFilled < FRAME_HEAD) {
 				const take = Math.min(FRAME_HEAD - this.#headFilled, chunk.length - at);
 				this.#head.set(chunk.subarray(at, at + take), this.#headFilled);
@@ -91,6 +90,7 @@ export class FrameReader {
 		const word = new DataView(this.#head.buffer).getUint32(0);
 		const kind = Math.floor(word / 2 ** 24);
 		const number = word & NUMBER_MASK;
+		if (this.#ended && kind !== KIND_CREDIT) throw new Refusal('malformed', 'more after the end');
 		switch (kind) {
 			case KIND_MESSAGE:
 				if (number > MAX_CHANNEL_MESSAGE) throw new Refusal('oversized', `message of ${String(number)} bytes announced`);
@@ -102,6 +102,7 @@ export class FrameReader {
 			case KIND_END:
 				if (number !== 0) throw new Refusal('malformed', 'end frame with a number');
 				this.#ended = true;
+				this.#headFilled = 0;
 				return { kind: 'end' };
 			default:
 				throw new Refusal('malformed', `frame kind ${String(kind)}`);
