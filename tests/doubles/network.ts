@@ -239,6 +239,7 @@ export class MemoryChannel implements Channel {
 
 	/** Keeps the order of a channel: nothing overtakes. */
 	#post(item: Item): void {
+		if (this.#owner.gone) return;
 		const { clock } = this.#network.init;
 		const other = this.#other;
 		this.#lastArrival = Math.max(this.#lastArrival, clock.monotonic() + this.#network.latency());

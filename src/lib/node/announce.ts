@@ -31,6 +31,7 @@ export function mostPromptTokens(wish: Pick<Wish, 'turns' | 'continueFrom'>): nu
 export async function announce(wish: Wish, policy: ExecutionPolicy, ports: Pick<NodePorts, 'jobKey' | 'random' | 'clock'>): Promise<AnnouncedJob> {
 	const bytes = wish.turns.reduce((sum, turn) => sum + utf8(turn.content).length, 0);
 	if (bytes > MAX_PROMPT_BYTES || wish.turns.length > MAX_TURNS) throw new Refusal('prompt-too-long', `${bytes} bytes`);
+	if (wish.minTokens > wish.maxTokens) throw new Refusal('malformed', 'minTokens above maxTokens');
 	const id = ports.random.bytes(16);
 	const key = await ports.jobKey();
 	const body: JobAnnouncement = {
