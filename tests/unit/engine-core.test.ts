@@ -1,0 +1,118 @@
+/** What the core decides by itself: which state may be reused, which bytes are let in, what the self-test catches. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import { POCKET } from '#lib/engine/pocket.ts';
+import type { Engine } from '#lib/ports/engine.ts';
+import { PROMPT_CHUNK, promptWidths, reusable, STEP_SHAPES, type CachedPrompt } from '#workers/cpu/generate.ts';
+import { REFERENCE_PREFILLED, REFERENCE_STEPS } from '#workers/cpu/reference.ts';
+import type { FileName } from '#workers/messages.ts';
+import { codeIn } from '../compliance/engine.ts';
+import { ortNode, pocketOnDisk } from '../doubles/ort-node.ts';
+import { makeReference, REFERENCE_FILE } from '../vectors/pocket-reference.make.ts';
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+const never = () => new AbortController().signal;
+
+describe('what is reused of an earlier prompt', () => {
+	const cached = (ids: number[], length = ids.length): CachedPrompt => ({
+		scope: 's',
+		ids,
+		past: { length, tensors: {} }
+	});
+	const ids = fc.array(fc.integer({ min: 0, max: 1 }), { minLength: 1, maxLength: 150 });
+
+	it('is whole chunks of a common beginning that were really run, never the last token, never across scopes', () => {
+		fc.assert(
+			fc.property(ids, ids, fc.nat(150), fc.nat(150), (before, after, shared, ran) => {
+				const prompt = [...before.slice(0, shared), ...after];
+				const length = Math.min(ran, before.length);
+				const reused = reusable(cached(before, length), prompt, 's');
+				expect(reused % PROMPT_CHUNK).toBe(0);
+				expect(reused).toBeLessThanOrEqual(Math.min(length, prompt.length - 1));
+				expect(prompt.slice(0, reused)).toEqual(before.slice(0, reused));
+				// And as much as that allows.
+				const more = reused + PROMPT_CHUNK;
+				const possible =
+					more <= Math.min(length, prompt.length - 1) && prompt.slice(0, more).join() === before.slice(0, more).join();
+				expect(possible).toBe(false);
+				expect(reusable(cached(before, length), prompt, 't')).toBe(0);
+				expect(reusable(cached(before, length), prompt, undefined)).toBe(0);
+			})
+		);
+	});
+
+	it('leaves widths that are the same with and without it', () => {
+		fc.assert(
+			fc.property(fc.integer({ min: 1, max: 300 }), fc.nat(8), (tokens, chunks) => {
+				const reused = Math.min(chunks, Math.floor((tokens - 1) / PROMPT_CHUNK));
+				expect(promptWidths(tokens).slice(reused)).toEqual(promptWidths(tokens - reused * PROMPT_CHUNK));
+			})
+		);
+	});
+});
+
+describe('what is let in', () => {
+	let engine: Engine | undefined;
+	afterEach(() => engine?.unload());
+	const spoilt = (spoil: (bytes: Record<FileName, Uint8Array<ArrayBuffer>>) => void) => {
+		engine = ortNode({ weights: 'q4', spoil });
+		return codeIn(() => (engine as Engine).load(() => {}, never()));
+	};
+
+	it.each(Object.keys(POCKET.files) as FileName[])('not %s with one bit changed', async (name) => {
+		const code = await spoilt((bytes) => {
+			const changed = bytes[name].slice();
+			const middle = changed.length >> 1;
+			changed[middle] = (changed[middle] as number) ^ 4;
+			bytes[name] = changed;
+		});
+		expect(code).toBe('weights-corrupt');
+		expect(engine?.state).toBe('failed');
+	});
+
+	it('not weights whose record was forged along with them: the self-test sees one changed byte', async () => {
+		const { bytes, record } = await pocketOnDisk('q4');
+		// The top byte of one embedding, and a scale of the last layer: places that every position depends on.
+		const weights = bytes.weights.slice();
+		const at = weights.length >> 1;
+		weights[at + 3] = (weights[at + 3] as number) ^ 0x40;
+		const files = { ...record.files, weights: { sha256: sha256(weights), bytes: weights.length } };
+		engine = ortNode({ weights: 'q4', record: { ...record, files }, spoil: (given) => (given.weights = weights) });
+		expect(await codeIn(() => (engine as Engine).load(() => {}, never()))).toBe('engine-failed');
+	}, 30_000);
+
+	it('not a graph of another kind, nor bytes that are no graph', async () => {
+		const { record } = await pocketOnDisk('q4');
+		const junk = new Uint8Array(1000).fill(7);
+		const files = { ...record.files, weights: { sha256: sha256(junk), bytes: junk.length } };
+		engine = ortNode({ weights: 'q4', record: { ...record, files }, spoil: (given) => (given.weights = junk) });
+		expect(await codeIn(() => (engine as Engine).load(() => {}, never()))).toBe('engine-load-failed');
+	}, 30_000);
+});
+
+describe('the record', () => {
+	it('is that of the files in models/pocket and of the installed library', async () => {
+		const { bytes } = await pocketOnDisk('q4');
+		for (const name of Object.keys(POCKET.files) as FileName[]) {
+			expect({ sha256: sha256(bytes[name]), bytes: bytes[name].length }, name).toEqual(POCKET.files[name]);
+		}
+		const config = JSON.parse(readFileSync(new URL('../../models/pocket/config.json', import.meta.url), 'utf8'));
+		expect(config).toMatchObject({ max_position_embeddings: POCKET.contextTokens, vocab_size: POCKET.vocabularySize });
+		const generation = JSON.parse(
+			readFileSync(new URL('../../models/pocket/generation_config.json', import.meta.url), 'utf8')
+		);
+		expect(generation.eos_token_id).toEqual(POCKET.stopTokens);
+	});
+
+	it('has a self-test that its script makes, over 64 positions in chunks and 16 in steps', () => {
+		expect(sha256(makeReference('q4'))).toBe(sha256(readFileSync(REFERENCE_FILE)));
+		expect(REFERENCE_PREFILLED).toBeGreaterThanOrEqual(64);
+		expect(REFERENCE_STEPS).toBe(16);
+	});
+
+	it('names its step shapes: change the rule and this text together, for it stands in every engine hash', () => {
+		expect(STEP_SHAPES).toBe('prompt-32/answer-1/1');
+	});
+});

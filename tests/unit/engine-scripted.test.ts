@@ -1,0 +1,23 @@
+import { describe, it } from 'vitest';
+import type { Clock } from '#lib/ports/clock.ts';
+import { ENGINE_CASES } from '../compliance/engine.ts';
+import { ScriptedEngine } from '../doubles/engine.ts';
+
+const clock: Clock = {
+	now: () => Date.now(),
+	monotonic: () => performance.now(),
+	sleep: (_, signal) =>
+		new Promise((resolve, reject) => (signal?.aborted === true ? reject(new Error('stopped')) : setImmediate(resolve)))
+};
+
+/** The double keeps the port's promises, so that what is tested on it holds on a real engine. It looks at no lengths. */
+describe('the scripted engine', () => {
+	const fresh = async () => new ScriptedEngine({ clock, tokensPerSecond: 1000 });
+	const ready = async () => {
+		const engine = await fresh();
+		await engine.load(() => {}, new AbortController().signal);
+		return engine;
+	};
+	const place = { fresh, ready, model: false };
+	for (const { name, model, run } of ENGINE_CASES) if (model !== true) it(name, () => run(place));
+});
