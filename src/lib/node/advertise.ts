@@ -4,11 +4,14 @@ import { seal } from '#lib/protocol/envelope.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
 import type { OfferedModel } from '#lib/protocol/model.ts';
 import type { ContributeTerms } from './contribute.ts';
+import { Inbox } from './inbox.ts';
 import type { ExecutorPorts } from './ports.ts';
 import { quietly } from './record.ts';
 
-/** Between two statements. Newcomers hear of a node within this time; a statement outlives two lost ones. */
-const EVERY_MS = 15_000;
+/** Between two statements: how long a newcomer behind a relay may not know of us. One statement outlives five lost ones. */
+const EVERY_MS = 10_000;
+/** After somebody new came, who has heard none: soon, but once for a crowd. */
+const NEWCOMER_MS = 1_500;
 const TTL_MS = 60_000;
 
 /** Returns how to stop. */
@@ -38,12 +41,21 @@ export function advertise(model: OfferedModel, tokensPerSecond: number, terms: C
 		await quietly(ports, ports.store.capabilities.put({ id: 'self', savedAt: body.issuedAt, document: signed.bytes }));
 		await ports.mesh.publish('fireweed/1/capabilities', signed.bytes);
 	};
+	const newcomers = new Inbox<true>(ports.clock);
+	const deaf = ports.mesh.observe((event) => {
+		if (event.type === 'peer-up' || event.type === 'relay-up') newcomers.put(true);
+	});
 	const loop = async (): Promise<void> => {
 		while (!stopping.signal.aborted) {
 			await state().catch((error: unknown) => ports.log('advertise-failed', { code: codeOf(error) }));
-			await ports.clock.sleep(EVERY_MS, stopping.signal);
+			await newcomers.take(EVERY_MS);
+			await ports.clock.sleep(NEWCOMER_MS, stopping.signal);
+			newcomers.empty();
 		}
 	};
 	loop().catch(() => undefined);
-	return () => stopping.abort();
+	return () => {
+		deaf();
+		stopping.abort();
+	};
 }

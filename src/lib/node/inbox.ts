@@ -20,9 +20,9 @@ export class Inbox<T> {
 		this.#wake?.();
 	}
 
-	/** An item that is there already, or undefined. */
-	poll(): T | undefined {
-		return this.#waiting.shift();
+	/** Forgets what is there. */
+	empty(): void {
+		this.#waiting.length = 0;
 	}
 
 	/** The next item, or undefined when none came within `ms`. One reader at a time. */
