@@ -55,6 +55,9 @@ describe('what is not the one text is malformed', () => {
 	const peerId = formatPeerId(bytes);
 	const x25519 = `did:key:${base58btc.encode(Uint8Array.of(0xec, 0x01, ...bytes))}`;
 	const overlong = `did:key:${base58btc.encode(Uint8Array.of(0xed, 0x81, 0x00, ...bytes))}`;
+	const did31 = `did:key:${base58btc.encode(Uint8Array.of(0xed, 0x01, ...bytes.slice(1)))}`;
+	const did33 = `did:key:${base58btc.encode(Uint8Array.of(0xed, 0x01, ...bytes, 7))}`;
+	const peer33 = base58btc.baseEncode(Uint8Array.of(0x00, 0x24, 0x08, 0x01, 0x12, 0x20, ...bytes, 7));
 	const secp = base58btc.baseEncode(Uint8Array.of(0x00, 0x24, 0x08, 0x02, 0x12, 0x20, ...bytes));
 	test.each([
 		'',
@@ -72,6 +75,8 @@ describe('what is not the one text is malformed', () => {
 		did.replace('did:key:', 'did:web:'),
 		did.replace('z6Mk', 'm6Mk'),
 		x25519,
+		did31,
+		did33,
 		overlong,
 		peerId,
 		`did:key:z${'1'.repeat(100_000)}`,
@@ -86,6 +91,7 @@ describe('what is not the one text is malformed', () => {
 		` ${peerId}`,
 		`${peerId} `,
 		secp,
+		peer33,
 		did,
 		'QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N',
 		`b${peerId}`,

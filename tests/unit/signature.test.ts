@@ -60,6 +60,15 @@ describe('keys', () => {
 		}
 	});
 
+	test('y + p is refused as key and, before any arithmetic, as R', () => {
+		const loose = vectors.filter(({ name }) => /loose encoding|y = p \+/.test(name));
+		expect(loose.length).toBeGreaterThan(20);
+		for (const { name, publicKey, signature } of loose) {
+			if (name.includes('key')) expect(isAcceptableKey(hexToBytes(publicKey)), name).toBe(false);
+			else expect(precheckSignature(hexToBytes(signature)), name).toBe(false);
+		}
+	});
+
 	test('every honest key is acceptable', () => {
 		fc.assert(
 			fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (seed) => isAcceptableKey(publicKeyOfSeed(seed))),

@@ -136,6 +136,35 @@ describe('leaders', () => {
 		await store.close();
 	});
 
+	test('when a leader goes, what waited for it is written at once, not after a time', async () => {
+		const place = newPlace();
+		const leave = await frozenLeader(place);
+		const events: string[] = [];
+		const store = await open(place, { log: (event) => events.push(event) });
+		const writes = Promise.all([store.jobs.put(sample('jobs', 1)), store.jobs.put(sample('jobs', 2))]);
+		leave();
+		await writes;
+		expect(events).toEqual([]);
+		expect(await store.jobs.list()).toHaveLength(2);
+		await store.close();
+	});
+
+	test('a write that waits for a frozen leader does not come after a newer one of the same record', async () => {
+		const place = newPlace();
+		const thaw = await frozenLeader(place);
+		const store = await open(place);
+		const began = performance.now();
+		const other = store.jobs.put(sample('jobs', 1));
+		// Later, so that the first gives up while the second still waits.
+		await until(() => performance.now() - began > 100);
+		const older = store.jobs.put(sample('jobs', 2, 10));
+		await other;
+		await Promise.all([older, store.jobs.put(sample('jobs', 2, 20))]);
+		expect(await store.jobs.get('key-2')).toEqual(sample('jobs', 2, 20));
+		thaw();
+		await store.close();
+	});
+
 	test('a late request is not served: its tab has written by itself, perhaps something newer since', async () => {
 		const place = newPlace();
 		const store = await open(place);

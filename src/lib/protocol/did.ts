@@ -22,7 +22,7 @@ export function formatDid(publicKey: Uint8Array): string {
 
 /** The 32-byte key of a `did:key:z6Mk…`; Refusal `malformed` for anything that `formatDid` would not write. */
 export function parseDid(text: string): Uint8Array {
-	if (!text.startsWith(`${DID_KEY}z`)) throw new Refusal('malformed', 'not a did:key in base58btc');
+	if (!text.startsWith(DID_KEY)) throw new Refusal('malformed', 'not a did:key');
 	return keyOf(text.slice(DID_KEY.length), ED25519_PUB, 'did:key');
 }
 
