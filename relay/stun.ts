@@ -1,8 +1,8 @@
 /**
  * STUN Binding, the answering side (RFC 8489): tells a tab the address the relay sees it at, so that no third party has to.
  *
- * An answer never goes to an address that did not ask and is never longer than 24 bytes more than the shortest question, so the relay is of
- * no use for amplifying an attack; a rate limit per address bounds the rest.
+ * An answer goes only to the address that asked (or is said to have), at most 32 bytes longer than the question, and only so often for one
+ * address, so the relay is of no use for amplifying an attack.
  */
 import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';

@@ -89,20 +89,8 @@ async function openTab(how = '', relays: readonly string[] = relay.addresses): P
 	if (process.env['FIREWEED_TEST_VERBOSE'] !== undefined) page.on('console', (line) => process.stderr.write(`[tab] ${line.text()}\n`));
 	await page.goto(`${origin}/${how}`);
 	const self = await page.evaluate(async (list) => (globalThis as unknown as TestScope).startTab(list), [...relays]);
-	const tab: TabUnderTest = {
-		page,
-		self,
-		run: (work, argument) =>
-			page.evaluate(
-				// The work is rebuilt from its text on the other side, so it can use its arguments only.
-				async ([text, value]) => {
-					const rebuilt = (0, eval)(`(${text})`) as (tab: unknown, argument: unknown) => unknown;
-					return (await rebuilt((globalThis as unknown as TestScope).tab, value)) as never;
-				},
-				[work.toString(), argument] as const
-			)
-	};
-	return tab;
+	const tab = await page.evaluateHandle(() => (globalThis as unknown as TestScope).tab);
+	return { page, self, run: (work, argument) => tab.evaluate(work as never, argument as never) };
 }
 
 const addressesOf = (tab: TabUnderTest): Promise<string[]> => tab.run((t) => [...t.mesh.addresses()], undefined);

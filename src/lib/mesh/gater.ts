@@ -48,9 +48,12 @@ export class Gate {
 		return key !== undefined && this.#confirmed.has(key);
 	}
 
-	/** The same rule in libp2p's words. */
-	gater(): ConnectionGater {
-		return { denyDialMultiaddr: (address) => !this.allows(address) };
+	/** The same rule in libp2p's words; `admits` is asked for every introduction that others want to us. */
+	gater(admits: () => boolean): ConnectionGater {
+		return {
+			denyDialMultiaddr: (address) => !this.allows(address),
+			denyInboundRelayedConnection: () => !admits()
+		};
 	}
 }
 

@@ -182,7 +182,11 @@ export class Links {
 			for (const left of this.#node?.getConnections(id) ?? []) left.abort(new Refusal('peer-lost'));
 			return;
 		}
-		if (path !== undefined) return;
+		if (path !== undefined) {
+			// Another connection stands. A goodbye closes them one by one and keeps its reason for the last.
+			if (this.#why.get(peer) !== 'goodbye') this.#why.delete(peer);
+			return;
+		}
 		const why = this.#why.get(peer) ?? 'closed';
 		this.#why.delete(peer);
 		if (this.#told.delete(peer)) this.#init.emit({ type: 'peer-down', peer, why });

@@ -8,6 +8,7 @@ import type { Signer } from '#lib/ports/keys.ts';
 import type { Log } from '#lib/ports/log.ts';
 import type { Channel, Mesh, MeshEvent, Peer, PeerId } from '#lib/ports/mesh.ts';
 import type { Random } from '#lib/ports/random.ts';
+import { FULL_BUCKET, take } from './bucket.ts';
 import { dialDirect, directConnection } from './dial.ts';
 import { Gate, type PagePlace } from './gater.ts';
 import { Links } from './links.ts';
@@ -24,10 +25,6 @@ import { Topics, type GossipCounts, type Judge } from './topics.ts';
 const GOSSIP_PATIENCE_MS = 2_000;
 /** A stopping node waits so long for its GOODBYE to leave, ms. */
 const PARTING_MS = 100;
-/** RTCPeerConnections Chrome grants a tab in its life. */
-export const RTC_CONNECTIONS_PER_TAB = 500;
-/** Neighbours are a convenience: from here on what is left is kept for jobs. */
-const RTC_CONNECTIONS_FOR_NEIGHBOURS = 350;
 
 export interface MeshInit {
 	/** The node key of this tab; its public key is the PeerId. */
@@ -46,8 +43,8 @@ export interface MeshInit {
 }
 
 export interface MeshStats {
+	/** RTCPeerConnections made since the tab opened, closed ones too. */
 	readonly rtcConnectionsUsed: number;
-	readonly rtcConnectionsAllowed: number;
 	readonly gossip: GossipCounts;
 }
 
@@ -71,6 +68,7 @@ class MeshService implements Libp2pMesh {
 	readonly #listeners = new Set<(event: MeshEvent) => void>();
 	readonly #acceptors = new Set<(channel: Channel) => void>();
 	#candidates = NO_CANDIDATES;
+	#bucket = FULL_BUCKET;
 	#composed: Composed | undefined;
 	#dialling = false;
 
@@ -116,7 +114,7 @@ class MeshService implements Libp2pMesh {
 		const composed = await composeNode({
 			privateKey: privateKeyOf(this.#init.signer),
 			medium: this.#init.medium,
-			gater: this.#gate.gater(),
+			gater: this.#gate.gater(() => this.#afford()),
 			iceServers: () => iceServersOf(this.#relays.list().map(({ address }) => address))
 		});
 		this.#composed = composed;
@@ -220,7 +218,6 @@ class MeshService implements Libp2pMesh {
 	stats(): MeshStats {
 		return {
 			rtcConnectionsUsed: this.#init.medium.rtcConnectionsUsed(),
-			rtcConnectionsAllowed: RTC_CONNECTIONS_PER_TAB,
 			gossip: this.#topics.counts()
 		};
 	}
@@ -231,15 +228,21 @@ class MeshService implements Libp2pMesh {
 		void this.#seekNeighbour();
 	}
 
+	/** Whether one more connection that is not for a job of ours may be made now. */
+	#afford(): boolean {
+		const { bucket, granted } = take(this.#bucket, this.#init.clock.monotonic());
+		this.#bucket = bucket;
+		return granted;
+	}
+
 	/** One dial at a time: neighbours are no hurry, and jobs dial beside it. */
 	async #seekNeighbour(): Promise<void> {
 		const composed = this.#composed;
 		if (composed === undefined || this.#dialling) return;
-		if (this.#init.medium.rtcConnectionsUsed() >= RTC_CONNECTIONS_FOR_NEIGHBOURS) return;
 		const direct = new Set(this.peers().flatMap(({ id, path }) => (path === 'direct' ? [id] : [])));
 		const now = this.#init.clock.monotonic();
 		const candidate = choose(this.#candidates, direct, now, this.#chance());
-		if (candidate === undefined) return;
+		if (candidate === undefined || !this.#afford()) return;
 		this.#dialling = true;
 		this.#candidates = tried(this.#candidates, candidate.peer, now, this.#chance());
 		try {

@@ -14,7 +14,7 @@ export const MAX_CANDIDATES = 64;
 const FORGET_AFTER_MS = 600_000;
 /**
  * Of two that hear of each other at once, the one with the smaller id dials and the other waits so long, ms; both dialling would cost
- * each of them two of the 500 RTCPeerConnections a Chrome tab may make in its life.
+ * each of them two RTCPeerConnections, of which Chrome grants 500 between two collections (bucket.ts).
  */
 export const WAIT_FOR_THEM_MS = 3_000;
 /** Tries before a candidate is dropped until suggested anew. */
