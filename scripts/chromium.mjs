@@ -41,7 +41,7 @@ export function findChromium({ env = process.env, install = true, log = console.
 	const found = onPath(env) ?? inPlaywrightCache(env);
 	if (found) return found;
 	if (install && installFromDebian(env, log)) {
-		const installed = onPath(env);
+		const installed = onPath({ ...env, PATH: withSystemFolders(env) });
 		if (installed) return installed;
 	}
 	throw new NoChromium(
@@ -88,13 +88,14 @@ function inPlaywrightCache(env) {
 function installFromDebian(env, log) {
 	const root = process.getuid?.() === 0;
 	const become = root ? [] : ['sudo', '-n'];
-	if (spawnSync('apt-get', ['--version'], { env }).status !== 0) return false;
-	if (!root && spawnSync('sudo', ['-n', 'true'], { env }).status !== 0) return false;
+	const system = { ...env, PATH: withSystemFolders(env), DEBIAN_FRONTEND: 'noninteractive' };
+	if (spawnSync('apt-get', ['--version'], { env: system }).status !== 0) return false;
+	if (!root && spawnSync('sudo', ['-n', 'true'], { env: system }).status !== 0) return false;
 	log("Chromium is missing; installing Debian's package.");
 	const run = (...args) => {
 		const [program, ...rest] = [...become, 'apt-get', ...args];
 		execFileSync(program, rest, {
-			env: { ...env, DEBIAN_FRONTEND: 'noninteractive' },
+			env: system,
 			stdio: ['ignore', 'ignore', 'inherit']
 		});
 	};
@@ -106,4 +107,9 @@ function installFromDebian(env, log) {
 		log(`apt-get failed: ${error instanceof Error ? error.message : error}`);
 		return false;
 	}
+}
+
+/** dpkg's own programs lie in folders that a person's PATH may lack, and so may the browser it installs. */
+function withSystemFolders(env) {
+	return [env.PATH, '/usr/sbin', '/usr/bin', '/sbin', '/bin'].filter(Boolean).join(path.delimiter);
 }

@@ -65,6 +65,8 @@ export async function startRelay(init: RelayProcessInit): Promise<RelayProcess> 
 		const running = spawn(process.execPath, [MAIN], {
 			cwd: path.dirname(path.dirname(MAIN)),
 			env: {
+				// Its usual health port is the one after its own, which may be the app's.
+				FIREWEED_RELAY_HEALTH_PORT: '0',
 				...process.env,
 				...init.env,
 				FIREWEED_RELAY_PORT: String(init.port),

@@ -125,13 +125,6 @@ const EXCEPTIONS: readonly Exception[] = [
 	},
 	{
 		rule: 'imports',
-		file: 'src/lib/ui/',
-		what: '#lib/survival/shell.ts',
-		reason: 'the type ShellState moved to ports/shell.ts after these files were begun',
-		expires: '2026-12-05'
-	},
-	{
-		rule: 'imports',
 		file: 'src/lib/node/',
 		what: '@noble/hashes/utils.js',
 		reason: 'turns bytes into hex and joins them; belongs behind a noun of protocol',
