@@ -2,7 +2,7 @@ import 'fake-indexeddb/auto';
 import fc from 'fast-check';
 import { openDB } from 'idb';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { MIGRATIONS } from '#lib/store/schema.ts';
+import { MIGRATIONS, type Migration } from '#lib/store/schema.ts';
 import { openStore, type DeviceStore, type StoreInit, type StoreNotice } from '#lib/store/store.ts';
 import type { TableName } from '#lib/store/table.ts';
 import { parseTabMessage } from '#lib/store/wire.ts';
@@ -212,7 +212,7 @@ describe('leaders', () => {
 });
 
 describe('versions', () => {
-	const nextVersion: StoreInit['migrations'] = [
+	const nextVersion: readonly Migration[] = [
 		...MIGRATIONS,
 		(database) => void database.createObjectStore('new-table', { keyPath: 'id' })
 	];
@@ -241,6 +241,48 @@ describe('versions', () => {
 		expect(await refusalOf(old.jobs.put(sample('jobs', 2)))).toBe('storage-unavailable');
 		expect(await refusalOf(old.jobs.list())).toBe('storage-unavailable');
 		await Promise.all([old.close(), fresh.close()]);
+	});
+
+	/** A tab of an app that knows nothing of stepping aside, or is frozen. */
+	async function stubborn(place: string): Promise<IDBDatabase> {
+		await (await open(place)).close();
+		return new Promise((resolve, reject) => {
+			const opening = indexedDB.open(`fireweed:${place}`);
+			opening.onsuccess = () => resolve(opening.result);
+			opening.onerror = () => reject(new Error('not opened'));
+		});
+	}
+
+	test('an old tab that does not step aside is told of, and waited for', async () => {
+		const place = newPlace();
+		const old = await stubborn(place);
+		const notices: StoreNotice[] = [];
+		const fresh = await open(place, {
+			migrations: nextVersion,
+			onNotice: (notice) => {
+				notices.push(notice);
+				old.close();
+			}
+		});
+		expect([fresh.durability, notices]).toEqual(['kept', ['blocked']]);
+		await fresh.close();
+	});
+
+	test('one that never does: memory, after a bounded time, and the late database is let go', async () => {
+		const place = newPlace();
+		const old = await stubborn(place);
+		vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+		const fresh = await open(place, {
+			migrations: nextVersion,
+			onNotice: () => queueMicrotask(() => vi.advanceTimersByTime(10_000))
+		});
+		vi.useRealTimers();
+		expect(fresh.durability).toBe('memory');
+		await fresh.close();
+		old.close();
+		const again = await open(place, { migrations: [...nextVersion, () => undefined] });
+		expect(again.durability).toBe('kept');
+		await again.close();
 	});
 
 	test('an old app finds a newer database: memory, and the database is as it was', async () => {
