@@ -48,6 +48,21 @@ export function pocketCases(weights: 'q4' | 'fp32'): readonly EngineCase[] {
 			}
 		},
 		{
+			name: `masks the stop token at exactly minTokens positions (${weights})`,
+			async run(place) {
+				const engine = await place.ready();
+				const change = { sampling: GREEDY, maxTokens: 60 };
+				const natural = (await answer(engine, { ...change, minTokens: 0 })).tokens.length;
+				const exactly = await answer(engine, { ...change, minTokens: natural });
+				assert.equal(exactly.tokens.length, natural);
+				assert.equal(exactly.end.reason, 'stop');
+				const more = await answer(engine, { ...change, minTokens: natural + 1 });
+				assert.ok(more.tokens.length > natural);
+				const whole = await answer(engine, { ...change, minTokens: natural + 1, maxTokens: natural + 1 });
+				assert.equal(whole.end.reason, 'length');
+			}
+		},
+		{
 			name: `gives 200 warm tokens that are recorded, token by token and logit by logit (${weights})`,
 			async run(place) {
 				const found = await answer(await place.ready(), LONG);

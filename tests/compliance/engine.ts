@@ -33,6 +33,11 @@ export interface Answer {
 
 /** Temperature 1 over all candidates: every bit of the logits matters. */
 export const WARM: Sampling = { temperatureMilli: 1000, topK: MAX_CANDIDATES, topPMilli: 1000 };
+/** Hotter, at a question that means nothing: a small model is so sure of its ordinary answers that seed and position hardly matter. */
+export const HOT = {
+	sampling: { ...WARM, temperatureMilli: 2000 },
+	turns: [{ role: 'user' as const, content: 'Zyx, or qwr?' }]
+};
 export const SEED = Uint8Array.from({ length: 32 }, (_, i) => (i * 37 + 11) % 256);
 
 export function request(change: Partial<GenerateRequest> = {}): GenerateRequest {
@@ -143,7 +148,7 @@ export const ENGINE_CASES: readonly EngineCase[] = [
 		name: 'streams steps in order, each with its top 20, each draw replayable from them alone',
 		async run(place) {
 			const engine = await place.ready();
-			const { steps, end } = await answer(engine);
+			const { steps, end } = await answer(engine, HOT);
 			assert.equal(steps.length, 24);
 			assert.equal(end.reason, 'length');
 			assert.equal(end.tokens, 24);
@@ -155,7 +160,7 @@ export const ENGINE_CASES: readonly EngineCase[] = [
 					assert.ok(before.logit > here.logit || (before.logit === here.logit && before.id < here.id));
 					return here;
 				});
-				assert.equal(draw(ranked, WARM, SEED, step.position), step.token);
+				assert.equal(draw(ranked, HOT.sampling, SEED, step.position), step.token);
 			});
 		}
 	},
@@ -163,14 +168,9 @@ export const ENGINE_CASES: readonly EngineCase[] = [
 		name: 'is the same again for the same request, and another for another seed',
 		async run(place) {
 			const engine = await place.ready();
-			// Hot, because a small model is so sure of its ordinary answers that seeds hardly matter.
-			const hot = {
-				sampling: { ...WARM, temperatureMilli: 2000 },
-				turns: [{ role: 'user' as const, content: 'Zyx, or qwr?' }]
-			};
-			const [one, two] = [await answer(engine, hot), await answer(engine, hot)];
+			const [one, two] = [await answer(engine, HOT), await answer(engine, HOT)];
 			assert.deepEqual(one.steps, two.steps);
-			const other = await answer(engine, { ...hot, seed: SEED.map((byte) => byte ^ 1) });
+			const other = await answer(engine, { ...HOT, seed: SEED.map((byte) => byte ^ 1) });
 			assert.notDeepEqual(one.tokens, other.tokens);
 		}
 	},

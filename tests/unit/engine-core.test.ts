@@ -4,11 +4,13 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { POCKET } from '#lib/engine/pocket.ts';
-import type { Engine } from '#lib/ports/engine.ts';
-import { PROMPT_CHUNK, promptWidths, reusable, STEP_SHAPES, type CachedPrompt } from '#workers/cpu/generate.ts';
+import type { Engine, GenerateRequest } from '#lib/ports/engine.ts';
+import { GREEDY } from '#lib/protocol/sampler.ts';
+import type { Model } from '#workers/cpu/model.ts';
+import { PROMPT_CHUNK, promptWidths, reusable, run, STEP_SHAPES, type CachedPrompt } from '#workers/cpu/generate.ts';
 import { REFERENCE_PREFILLED, REFERENCE_STEPS } from '#workers/cpu/reference.ts';
 import type { FileName } from '#workers/messages.ts';
-import { codeIn } from '../compliance/engine.ts';
+import { codeIn, request } from '../compliance/engine.ts';
 import { ortNode, pocketOnDisk } from '../doubles/ort-node.ts';
 import { makeReference, REFERENCE_FILE } from '../vectors/pocket-reference.make.ts';
 
@@ -53,6 +55,94 @@ describe('what is reused of an earlier prompt', () => {
 	});
 });
 
+describe('the step loop', () => {
+	/** A model that wants the given tokens, one after the other, and notes how wide its passes were. */
+	const scripted = (wanted: readonly number[], prompt: number) => {
+		const widths: number[] = [];
+		const model: Model = {
+			library: 'none',
+			empty: { length: 0, tensors: {} },
+			async forward(tokens, past) {
+				widths.push(tokens.length);
+				const length = past.length + tokens.length;
+				const rows = tokens.map((_, i) => {
+					const next = wanted[past.length + i + 1 - prompt] ?? 9;
+					return Float32Array.from({ length: 32 }, (__, id) => (id === next ? 50 : id / 100));
+				});
+				return { rows, past: { length, tensors: {} } };
+			},
+			cut: (past, length) => ({ ...past, length }),
+			close: async () => {}
+		};
+		return { model, widths };
+	};
+	const start = (wanted: number[], prompt: number, change: Partial<GenerateRequest>, signal = { aborted: false }) => {
+		const { model, widths } = scripted(wanted, prompt);
+		const pushed: number[] = [];
+		const kept: CachedPrompt[] = [];
+		const reader = { push: (token: number) => (pushed.push(token), `${token} `) };
+		const init = {
+			request: request({ sampling: GREEDY, minTokens: 0, maxTokens: 10, ...change }),
+			prompt: { ids: new Array<number>(prompt).fill(5), droppedTurns: 0 },
+			cached: undefined,
+			stopTokens: [3],
+			reader
+		};
+		const components = {
+			model,
+			monotonic: () => 0,
+			breathe: async () => {},
+			keep: (state: CachedPrompt) => void kept.push(state)
+		};
+		return { steps: run(init, components, signal), widths, pushed, kept };
+	};
+
+	it('runs the prompt in chunks from position 0 and every answer token alone, given ones too', async () => {
+		const { steps, widths, pushed } = start([10, 11, 12, 13, 3], 70, { continueFrom: [10, 11] });
+		const seen: number[] = [];
+		for await (const { token, position } of steps) {
+			seen.push(token);
+			expect(position).toBe(seen.length + 1);
+		}
+		expect(seen).toEqual([12, 13]);
+		expect(widths).toEqual([32, 32, 6, 1, 1, 1, 1]);
+		// The reader has seen the given tokens, so a character cut by the seam is completed.
+		expect(pushed).toEqual([10, 11, 12, 13]);
+	});
+
+	it('stops between two chunks of a prompt, and keeps what it has run under its scope only', async () => {
+		const signal = { aborted: false };
+		const { steps, widths, kept } = start([10], 70, { cacheScope: 's' }, signal);
+		const first = steps.next();
+		signal.aborted = true;
+		expect(await first).toMatchObject({ done: true, value: { reason: 'aborted', tokens: 0 } });
+		expect(widths.length).toBeLessThan(3);
+		expect(kept.every(({ scope }) => scope === 's')).toBe(true);
+		const free = start([10, 3], 70, {});
+		for await (const step of free.steps) expect(step.token).toBe(10);
+		expect(free.kept).toEqual([]);
+	});
+
+	it('refuses to answer when a logit is not a number', async () => {
+		const { steps } = start([10, 11], 3, {});
+		const { model } = scripted([], 3);
+		const broken = {
+			...model,
+			forward: async () => ({ rows: [new Float32Array(32).fill(Number.NaN)], past: model.empty })
+		};
+		await steps.return(undefined as never);
+		const init = {
+			request: request(),
+			prompt: { ids: [5], droppedTurns: 0 },
+			cached: undefined,
+			stopTokens: [3],
+			reader: { push: () => '' }
+		};
+		const components = { model: broken, monotonic: () => 0, breathe: async () => {}, keep: () => {} };
+		expect(await codeIn(() => run(init, components, { aborted: false }).next())).toBe('engine-failed');
+	});
+});
+
 describe('what is let in', () => {
 	let engine: Engine | undefined;
 	afterEach(() => engine?.unload());
@@ -74,7 +164,6 @@ describe('what is let in', () => {
 
 	it('not weights whose record was forged along with them: the self-test sees one changed byte', async () => {
 		const { bytes, record } = await pocketOnDisk('q4');
-		// The top byte of one embedding, and a scale of the last layer: places that every position depends on.
 		const weights = bytes.weights.slice();
 		const at = weights.length >> 1;
 		weights[at + 3] = (weights[at + 3] as number) ^ 0x40;
