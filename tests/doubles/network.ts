@@ -26,7 +26,9 @@ export interface NetworkInit {
 }
 
 export class Network {
-	readonly init: Required<Omit<NetworkInit, 'meddle'>> & Pick<NetworkInit, 'meddle'>;
+	readonly init: Required<Omit<NetworkInit, 'meddle'>>;
+	/** May be set in the middle of a run. */
+	meddle: Meddle | undefined;
 	readonly nodes = new Map<PeerId, MemoryMesh>();
 	/** Every gossip payload, as a relay would see it. */
 	readonly gossip: { readonly topic: Topic; readonly bytes: Uint8Array }[] = [];
@@ -34,7 +36,9 @@ export class Network {
 	delivered = 0;
 
 	constructor(init: NetworkInit) {
-		this.init = { latencyMs: 20, jitterMs: 10, silenceMs: 1_200, ...init };
+		const { meddle, ...rest } = init;
+		this.meddle = meddle;
+		this.init = { latencyMs: 20, jitterMs: 10, silenceMs: 1_200, ...rest };
 	}
 
 	join(self: PeerId): MemoryMesh {
@@ -201,7 +205,7 @@ export class MemoryChannel implements Channel {
 	send(message: Uint8Array): Promise<void> {
 		if (message.length > MAX_CHANNEL_MESSAGE) return Promise.reject(new Refusal('oversized'));
 		if (this.#closed || this.#ended) return Promise.reject(new Refusal('channel-closed'));
-		const meddled = this.#network.init.meddle?.(message, this.#owner.self, this.peer) ?? [message];
+		const meddled = this.#network.meddle?.(message, this.#owner.self, this.peer) ?? [message];
 		for (const bytes of meddled) this.#post({ type: 'message', bytes });
 		return Promise.resolve();
 	}

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { executionReceipt } from '#lib/protocol/receipt.ts';
 import { read } from '#lib/protocol/envelope.ts';
 import { SeededRandom } from '../doubles/chance.ts';
-import { answerOf, endOf, World } from '../doubles/node.ts';
+import { answerOf, endOf, World, type TestNode } from '../doubles/node.ts';
 
 const NODES = 20;
 const JOBS = 40;
@@ -22,14 +22,14 @@ interface Run {
 async function run(seed: string): Promise<Run> {
 	const world = new World(seed);
 	const chance = new SeededRandom(`${seed}/workload`);
-	const nodes = [];
+	const nodes: TestNode[] = [];
 	for (let i = 0; i < NODES; i++) nodes.push(await world.node({ engine: { tokensPerSecond: 20 + chance.below(80) } }));
 	const executors = nodes.slice(0, 12);
 	await Promise.all(executors.map((node) => world.clock.until(node.contribution.start())));
 	const violations: string[] = [];
 	const work = Array.from({ length: JOBS }, async (_, i) => {
 		await world.clock.sleep(chance.below(8_000));
-		const asker = nodes[chance.below(NODES)] as (typeof nodes)[number];
+		const asker = nodes[chance.below(NODES)] as TestNode;
 		const maxTokens = 20 + chance.below(150);
 		const stop = new AbortController();
 		if (chance.below(5) === 0) void world.clock.sleep(chance.below(3_000)).then(() => stop.abort());

@@ -208,13 +208,13 @@ describe('an executor that cheats', () => {
 		const asker = await world.node();
 		const executor = await world.node();
 		await world.clock.until(executor.contribution.start());
-		world.network.init.meddle = (bytes, from, to) => {
+		world.network.meddle = (bytes, _from, to) => {
 			if (typeOf(bytes) !== executionReceipt.type) return [bytes];
 			const honest = read(executionReceipt, bytes);
 			void seal(executionReceipt, { ...honest.body, promptTokens: honest.body.promptTokens + 1000 }, executor.identity.node, executor.identity.certificate).then(
 				(signed) => {
 					const channel = [...executor.mesh.channels].find((candidate) => candidate.peer === to);
-					world.network.init.meddle = undefined;
+					world.network.meddle = undefined;
 					return channel?.send(signed.bytes);
 				}
 			);
