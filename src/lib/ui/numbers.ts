@@ -11,7 +11,7 @@ const DAY = 24 * HOUR;
 /** Said wherever a price stands, until balances exist. */
 export const NOT_CHARGED = 'Nothing is charged yet: balances come later.';
 
-const whole = new Intl.NumberFormat();
+const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const tenth = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const price = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 const megabytes = new Intl.NumberFormat(undefined, { style: 'unit', unit: 'megabyte', maximumFractionDigits: 1 });

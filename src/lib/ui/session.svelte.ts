@@ -3,13 +3,13 @@
  * Made once by the root layout and handed down; the composer works before the tab does.
  */
 import type { App, ContributeState, EngineState, MeshState } from '#lib/node/app.ts';
-import type { ShellState } from '#lib/survival/shell.ts';
 import { createContext } from 'svelte';
 import { Conversations } from './chat/conversations.svelte.ts';
 import { lockClaims } from './chat/claims.ts';
 import type { Place } from './chat/answering.ts';
 import { Contribution } from './contribute/contribution.svelte.ts';
 import { Receipts } from './receipts/receipts.svelte.ts';
+import type { ShellState } from './shell/notices.ts';
 import { Remembered } from './remembered.ts';
 import { codeOfThrown } from './words.ts';
 import type { Code } from '#lib/protocol/errors.ts';

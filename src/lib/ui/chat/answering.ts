@@ -61,9 +61,11 @@ const append = (state: Running, text: string, tokens: readonly number[]): Runnin
 	return { ...next, message: { ...next.message, text: message.text + text } };
 };
 
-/** Ends an answer that came to nothing more: `lost` when words are there, else `failed`. */
-export const end = (state: Running, code: string): Running =>
-	change(state, { status: state.message.text === '' ? 'failed' : 'lost', code });
+/** Ends an answer that came to nothing more: `stopped` by the person, `lost` when words are there, else `failed`. */
+export function end(state: Running, code: string): Running {
+	if (code === 'aborted') return change(state, { status: 'stopped', code: undefined });
+	return change(state, { status: state.message.text === '' ? 'failed' : 'lost', code });
+}
 
 /** Fixed, reviewed text stands in for the model. */
 export function fix(state: Running, text: string): Running {
@@ -142,11 +144,7 @@ export function hearMesh(state: Running, event: OriginateEvent): Running {
 				droppedTurns: event.droppedTurns
 			};
 		case 'lost':
-			return change(state, {
-				status: 'lost',
-				code: event.code,
-				receipt: event.receipt ?? state.message.answer.receipt
-			});
+			return change(end(state, event.code), { receipt: event.receipt ?? state.message.answer.receipt });
 		case 'failed':
 			return end(state, event.code);
 	}

@@ -46,7 +46,7 @@ const SAVE_EVERY_MS = 1000;
 const SHOW_EVERY_MS = 40;
 /** A stopped engine ends within a step; whoever takes longer than this is not waited for. */
 const STOP_PATIENCE_MS = 4000;
-/** Half of the pocket model's context, so that a prompt always has room. */
+/** Half of the pocket model's context, so that a prompt has room. */
 const MAX_ANSWER_TOKENS = 512;
 /** The pocket model is made for greedy decoding (its card). */
 const GREEDY = { temperatureMilli: 0, topK: 1, topPMilli: 1000 } as const;
@@ -155,7 +155,7 @@ export class Chat {
 				}
 			if (state.message.answer.status === 'running') state = end(state, 'internal');
 		} catch (error) {
-			state = stop.signal.aborted ? stopped(state) : end(state, codeOfThrown(error));
+			state = end(state, stop.signal.aborted ? 'aborted' : codeOfThrown(error));
 		} finally {
 			clearTimeout(this.#later);
 			this.#later = this.#newest = undefined;
@@ -175,7 +175,11 @@ export class Chat {
 			model: undefined,
 			sampling: app.minTokens > 0 ? OPEN : GREEDY,
 			minTokens: app.minTokens,
-			maxTokens: Math.max(MAX_ANSWER_TOKENS, app.minTokens) + message.answer.tokens.length,
+			// Counted with what is there already; whoever goes on from the very end gets as much again.
+			maxTokens: Math.max(
+				app.minTokens,
+				MAX_ANSWER_TOKENS * Math.ceil((message.answer.tokens.length + 1) / MAX_ANSWER_TOKENS)
+			),
 			message: message.id
 		};
 	}
@@ -262,11 +266,6 @@ async function* untilStopped<T>(stream: AsyncIterable<T>, signal: AbortSignal): 
 		signal.removeEventListener('abort', wait);
 	}
 }
-
-const stopped = (state: Running): Running => ({
-	...state,
-	message: { ...state.message, answer: { ...state.message.answer, status: 'stopped' } }
-});
 
 function unlessStopped<T>(value: Promise<T>, signal: AbortSignal): Promise<T> {
 	return new Promise((resolve, reject) => {

@@ -2,8 +2,12 @@
  * The one sentence at the top: which of the present causes a person should hear of, and what one action helps. Pure.
  */
 import type { Code } from '#lib/protocol/errors.ts';
-import type { ShellState } from '#lib/survival/shell.ts';
 import { wordsFor } from '../words.ts';
+
+/** Where the offline shell stands, as src/lib/survival/shell.ts reports it; the screens import nothing from there. */
+export type ShellState =
+	| { readonly kind: 'unsupported' | 'insecure-context' | 'installing' | 'ready' | 'blocked' }
+	| { readonly kind: 'update-ready'; readonly apply: () => void };
 
 /** What a click on the strip's button does. */
 export type NoticeAction = 'reload' | 'update' | 'use-relay' | 'receipts' | 'dismiss';
