@@ -10,19 +10,44 @@ export interface Variable {
 
 /** Every variable the relay reads, in the table's order; tests hold README and this list together. */
 export const VARIABLES = [
-	{ name: 'FIREWEED_RELAY_HOST', fallback: '127.0.0.1', meaning: 'IP address to listen on; `0.0.0.0` or `::` to serve others' },
-	{ name: 'FIREWEED_RELAY_PORT', fallback: '9100', meaning: 'TCP port for WebSockets, and UDP port of the same number for STUN; `0` for any' },
+	{
+		name: 'FIREWEED_RELAY_HOST',
+		fallback: '127.0.0.1',
+		meaning: 'IP address to listen on; `0.0.0.0` or `::` to serve others'
+	},
+	{
+		name: 'FIREWEED_RELAY_PORT',
+		fallback: '9100',
+		meaning: 'TCP port for WebSockets, and UDP port of the same number for STUN; `0` for any'
+	},
 	{ name: 'FIREWEED_RELAY_HEALTH_HOST', fallback: '127.0.0.1', meaning: 'IP address of `GET /health`' },
 	{ name: 'FIREWEED_RELAY_HEALTH_PORT', fallback: 'port + 1', meaning: 'TCP port of `GET /health`; `0` for any' },
-	{ name: 'FIREWEED_RELAY_ANNOUNCE', fallback: 'the listen addresses', meaning: 'multiaddrs told to tabs instead, separated by commas, e.g. `/dns4/relay.example/tcp/443/wss` behind a TLS proxy' },
-	{ name: 'FIREWEED_RELAY_KEY', fallback: '.fireweed/relay.key', meaning: 'file with the relay key, made on first start; the same file keeps the same address' },
+	{
+		name: 'FIREWEED_RELAY_ANNOUNCE',
+		fallback: 'the listen addresses',
+		meaning:
+			'multiaddrs told to tabs instead, separated by commas, e.g. `/dns4/relay.example/tcp/443/wss` behind a TLS proxy'
+	},
+	{
+		name: 'FIREWEED_RELAY_KEY',
+		fallback: '.fireweed/relay.key',
+		meaning: 'file with the relay key, made on first start; the same file keeps the same address'
+	},
 	{ name: 'FIREWEED_RELAY_MAX_CONNECTIONS', fallback: '2000', meaning: 'connections in all' },
 	{ name: 'FIREWEED_RELAY_MAX_PER_IP', fallback: '64', meaning: 'connections from one IP address' },
 	{ name: 'FIREWEED_RELAY_MAX_RESERVATIONS', fallback: '2000', meaning: 'tabs that can be introduced to others' },
-	{ name: 'FIREWEED_RELAY_INTRODUCTION_BYTES', fallback: '16384', meaning: 'bytes one introduction may relay, both directions together' },
+	{
+		name: 'FIREWEED_RELAY_INTRODUCTION_BYTES',
+		fallback: '16384',
+		meaning: 'bytes one introduction may relay, both directions together'
+	},
 	{ name: 'FIREWEED_RELAY_INTRODUCTION_SECONDS', fallback: '30', meaning: 'time one introduction may take' },
 	{ name: 'FIREWEED_RELAY_STUN_PER_SECOND', fallback: '20', meaning: 'STUN answers for one IP address per second' },
-	{ name: 'FIREWEED_RELAY_TRACE', fallback: 'off', meaning: 'for tests: file to which every gossip payload is written as a line `topic hex`; only with a loopback host' }
+	{
+		name: 'FIREWEED_RELAY_TRACE',
+		fallback: 'off',
+		meaning: 'for tests: file to which every gossip payload is written as a line `topic hex`; only with a loopback host'
+	}
 ] as const satisfies readonly Variable[];
 
 type Name = (typeof VARIABLES)[number]['name'];
@@ -55,13 +80,22 @@ export function readConfig(environment: Environment): RelayConfig {
 	const port = whole(environment, 'FIREWEED_RELAY_PORT', 9100, 0, LARGEST_PORT);
 	const traceFile = text(environment, 'FIREWEED_RELAY_TRACE');
 	// Gossip is public, but a relay that keeps a record of strangers' gossip is not what people connect to.
-	if (traceFile !== undefined && !isLoopback(host)) throw refuse('FIREWEED_RELAY_TRACE', 'only with a loopback FIREWEED_RELAY_HOST');
+	if (traceFile !== undefined && !isLoopback(host))
+		throw refuse('FIREWEED_RELAY_TRACE', 'only with a loopback FIREWEED_RELAY_HOST');
 	return {
 		host,
 		port,
 		healthHost: address(environment, 'FIREWEED_RELAY_HEALTH_HOST', '127.0.0.1'),
-		healthPort: whole(environment, 'FIREWEED_RELAY_HEALTH_PORT', port === 0 ? 0 : Math.min(port + 1, LARGEST_PORT), 0, LARGEST_PORT),
-		announce: (text(environment, 'FIREWEED_RELAY_ANNOUNCE') ?? '').split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()])),
+		healthPort: whole(
+			environment,
+			'FIREWEED_RELAY_HEALTH_PORT',
+			port === 0 ? 0 : Math.min(port + 1, LARGEST_PORT),
+			0,
+			LARGEST_PORT
+		),
+		announce: (text(environment, 'FIREWEED_RELAY_ANNOUNCE') ?? '')
+			.split(',')
+			.flatMap((part) => (part.trim() === '' ? [] : [part.trim()])),
 		keyFile: text(environment, 'FIREWEED_RELAY_KEY') ?? '.fireweed/relay.key',
 		maxConnections: whole(environment, 'FIREWEED_RELAY_MAX_CONNECTIONS', 2_000, 1, MANY),
 		maxPerIp: whole(environment, 'FIREWEED_RELAY_MAX_PER_IP', 64, 1, MANY),
@@ -90,7 +124,8 @@ function whole(environment: Environment, name: Name, fallback: number, least: nu
 	const value = text(environment, name);
 	if (value === undefined) return fallback;
 	const number = /^\d{1,7}$/.test(value) ? Number(value) : Number.NaN;
-	if (!(number >= least && number <= most)) throw refuse(name, `a whole number from ${String(least)} to ${String(most)}`);
+	if (!(number >= least && number <= most))
+		throw refuse(name, `a whole number from ${String(least)} to ${String(most)}`);
 	return number;
 }
 

@@ -32,11 +32,15 @@ export class Guests {
 		}
 		this.#byIp.set(ip, count + 1);
 		// Counted by the socket's own end and not by libp2p's events, which do not come for connections that fail in the handshake.
-		connection.addEventListener('close', () => {
-			const left = (this.#byIp.get(ip) ?? 1) - 1;
-			if (left > 0) this.#byIp.set(ip, left);
-			else this.#byIp.delete(ip);
-		}, { once: true });
+		connection.addEventListener(
+			'close',
+			() => {
+				const left = (this.#byIp.get(ip) ?? 1) - 1;
+				if (left > 0) this.#byIp.set(ip, left);
+				else this.#byIp.delete(ip);
+			},
+			{ once: true }
+		);
 		return true;
 	}
 }

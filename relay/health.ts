@@ -15,7 +15,11 @@ export async function startHealth(host: string, port: number, metrics: () => Met
 		const known = request.url === '/health';
 		const allowed = request.method === 'GET' || request.method === 'HEAD';
 		const status = !known ? 404 : !allowed ? 405 : 200;
-		response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+		response.writeHead(status, {
+			'content-type': 'application/json',
+			'cache-control': 'no-store',
+			'x-content-type-options': 'nosniff'
+		});
 		response.end(status === 200 ? `${JSON.stringify({ ok: true, ...metrics() })}\n` : '{"ok":false}\n');
 	});
 	await new Promise<void>((resolve, reject) => {
@@ -27,11 +31,12 @@ export async function startHealth(host: string, port: number, metrics: () => Met
 	const { port: bound } = server.address() as AddressInfo;
 	return {
 		url: `http://${host.includes(':') ? `[${host}]` : host}:${String(bound)}/health`,
-		stop: () => new Promise((resolve) => {
-			server.close(() => {
-				resolve();
-			});
-			server.closeAllConnections();
-		})
+		stop: () =>
+			new Promise((resolve) => {
+				server.close(() => {
+					resolve();
+				});
+				server.closeAllConnections();
+			})
 	};
 }

@@ -3,7 +3,11 @@
  * What it carries is encrypted end to end between the two tabs; the relay sees who asked for whom, and how many bytes passed.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { circuitRelayServer, type CircuitRelayServerComponents, type CircuitRelayService } from '@libp2p/circuit-relay-v2';
+import {
+	circuitRelayServer,
+	type CircuitRelayServerComponents,
+	type CircuitRelayService
+} from '@libp2p/circuit-relay-v2';
 import type { Connection, Stream } from '@libp2p/interface';
 import { Refusal } from '#lib/protocol/errors.ts';
 import type { RelayConfig } from './config.ts';

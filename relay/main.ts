@@ -33,6 +33,9 @@ try {
 	process.once('SIGINT', stop);
 	process.once('SIGTERM', stop);
 } catch (error) {
-	say('refused', error instanceof Refusal ? { code: error.code, why: error.message } : { code: 'internal', why: String(error) });
+	say(
+		'refused',
+		error instanceof Refusal ? { code: error.code, why: error.message } : { code: 'internal', why: String(error) }
+	);
 	process.exitCode = 1;
 }

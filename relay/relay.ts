@@ -116,10 +116,16 @@ async function listen(config: RelayConfig, make: () => Promise<RelayNode>): Prom
 		try {
 			await node.start();
 		} catch (error) {
-			throw new Refusal('malformed', `cannot listen on TCP port ${String(config.port)}: ${error instanceof Error ? error.message : 'unknown'}`);
+			throw new Refusal(
+				'malformed',
+				`cannot listen on TCP port ${String(config.port)}: ${error instanceof Error ? error.message : 'unknown'}`
+			);
 		}
 		if (config.port !== 0 || attempt === PORT_TRIES) return node;
-		const free = await startStun(config.host, portOf(node), 1, Date.now).then((probe) => probe.stop().then(() => true), () => false);
+		const free = await startStun(config.host, portOf(node), 1, Date.now).then(
+			(probe) => probe.stop().then(() => true),
+			() => false
+		);
 		if (free) return node;
 		await node.stop();
 	}
@@ -133,7 +139,11 @@ function portOf(node: RelayNode): number {
 	return hop.port;
 }
 
-function joinTopics(pubsub: GossipSub, judge: GossipJudge, traceFile: string | undefined): Topics & { bytes(): number } {
+function joinTopics(
+	pubsub: GossipSub,
+	judge: GossipJudge,
+	traceFile: string | undefined
+): Topics & { bytes(): number } {
 	let bytes = 0;
 	const topics = Object.assign(new Topics(), { bytes: () => bytes });
 	for (const topic of TOPICS) {

@@ -56,7 +56,8 @@ export function parseRequest(bytes: Uint8Array): StunRequest | undefined {
 		if (next > bytes.length) return undefined;
 		if (type === FINGERPRINT) {
 			// It must be the last, and must fit: a wrong one means the bytes are something else that looks like STUN.
-			if (size !== 4 || next !== bytes.length || view.getUint32(at + 4) !== fingerprint(bytes.subarray(0, at))) return undefined;
+			if (size !== 4 || next !== bytes.length || view.getUint32(at + 4) !== fingerprint(bytes.subarray(0, at)))
+				return undefined;
 		} else if (type < FIRST_OPTIONAL && unknown.length < MOST_UNKNOWN) {
 			// None of the comprehension-required attributes has a meaning in a plain Binding request without credentials.
 			unknown.push(type);
@@ -76,7 +77,11 @@ export function answerTo(request: StunRequest, asker: Asker): Uint8Array {
 			]);
 }
 
-function message(type: number, transaction: Uint8Array, attributes: readonly (readonly [number, Uint8Array])[]): Uint8Array {
+function message(
+	type: number,
+	transaction: Uint8Array,
+	attributes: readonly (readonly [number, Uint8Array])[]
+): Uint8Array {
 	const body = attributes.reduce((sum, [, value]) => sum + 4 + Math.ceil(value.length / 4) * 4, 0);
 	const bytes = new Uint8Array(HEADER_BYTES + body + 8);
 	const view = new DataView(bytes.buffer);
@@ -126,10 +131,12 @@ function ipv6(text: string): Uint8Array {
 	const left = before === '' ? [] : before.split(':');
 	const right = after === undefined || after === '' ? [] : after.split(':');
 	const groups = [...left, ...Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0'), ...right];
-	return Uint8Array.from(groups.slice(0, 8).flatMap((group) => {
-		const number = Number.parseInt(group, 16);
-		return [number >> 8, number & 255];
-	}));
+	return Uint8Array.from(
+		groups.slice(0, 8).flatMap((group) => {
+			const number = Number.parseInt(group, 16);
+			return [number >> 8, number & 255];
+		})
+	);
 }
 
 /** FINGERPRINT (14.7): CRC-32 of everything before it, xored with "STUN". The header already counts it. */
@@ -204,10 +211,11 @@ export async function startStun(host: string, port: number, perSecond: number, n
 	socket.on('error', () => undefined);
 	return {
 		counts,
-		stop: () => new Promise((resolve) => {
-			socket.close(() => {
-				resolve();
-			});
-		})
+		stop: () =>
+			new Promise((resolve) => {
+				socket.close(() => {
+					resolve();
+				});
+			})
 	};
 }

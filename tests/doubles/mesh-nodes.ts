@@ -15,10 +15,14 @@ export const realClock: Clock = {
 	sleep: (ms, signal) =>
 		new Promise((resolve, reject) => {
 			const timer = setTimeout(resolve, ms);
-			signal?.addEventListener('abort', () => {
-				clearTimeout(timer);
-				reject(new Refusal('aborted'));
-			}, { once: true });
+			signal?.addEventListener(
+				'abort',
+				() => {
+					clearTimeout(timer);
+					reject(new Refusal('aborted'));
+				},
+				{ once: true }
+			);
 		})
 };
 
@@ -30,7 +34,11 @@ export function freshSigner(): Signer {
 }
 
 /** A mesh on a loopback port of its own. */
-export function nodeMesh(relays: readonly string[] = [], ticker: Ticker = timerTicker(), listen = ['/ip4/127.0.0.1/tcp/0/ws']): Libp2pMesh {
+export function nodeMesh(
+	relays: readonly string[] = [],
+	ticker: Ticker = timerTicker(),
+	listen = ['/ip4/127.0.0.1/tcp/0/ws']
+): Libp2pMesh {
 	return createMesh({
 		signer: freshSigner(),
 		medium: socketMedium(listen),

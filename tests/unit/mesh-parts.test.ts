@@ -7,9 +7,32 @@ import { BACKOFF_LONGEST_MS, backoffMs } from '#lib/mesh/backoff.ts';
 import { BURST, FULL_BUCKET, REFILL_MS, take } from '#lib/mesh/bucket.ts';
 import { creditFrame, endFrame, FrameReader, messageFrame, type Frame } from '#lib/mesh/framing.ts';
 import { Gate, pagePlaceOf } from '#lib/mesh/gater.ts';
-import { choose, linked, MAX_CANDIDATES, NO_CANDIDATES, suggest, tried, WAIT_FOR_THEM_MS, WANTED_NEIGHBOURS } from '#lib/mesh/neighbours.ts';
+import {
+	choose,
+	linked,
+	MAX_CANDIDATES,
+	NO_CANDIDATES,
+	suggest,
+	tried,
+	WAIT_FOR_THEM_MS,
+	WANTED_NEIGHBOURS
+} from '#lib/mesh/neighbours.ts';
 import { peerIdOf, privateKeyOf } from '#lib/mesh/private-key.ts';
-import { decodeRecord, encodeRecord, forget, FIRST_BEAT_MS, heardAnything, heardBeat, NO_PULSE, RECORD_BYTES, roundTripOf, SILENT_AFTER_MS, tick, watch, type Pulse } from '#lib/mesh/pulse.ts';
+import {
+	decodeRecord,
+	encodeRecord,
+	forget,
+	FIRST_BEAT_MS,
+	heardAnything,
+	heardBeat,
+	NO_PULSE,
+	RECORD_BYTES,
+	roundTripOf,
+	SILENT_AFTER_MS,
+	tick,
+	watch,
+	type Pulse
+} from '#lib/mesh/pulse.ts';
 import { iceServersOf, MAX_STUN_SERVERS, stunAddressOf } from '#lib/mesh/stun-address.ts';
 import { TICK_MS } from '#lib/mesh/ticker.ts';
 import { formatPeerId } from '#lib/protocol/did.ts';
@@ -42,18 +65,23 @@ describe('framing', () => {
 
 	test('any frames, cut anywhere, come out the same', () => {
 		fc.assert(
-			fc.property(fc.array(frame, { maxLength: 20 }), fc.boolean(), fc.infiniteStream(fc.integer({ min: 1, max: 40 })), (frames, ends, cuts) => {
-				const sent: Frame[] = ends ? [...frames, { kind: 'end' }, { kind: 'credit', bytes: 7 }] : frames;
-				const bytes = join(sent.map(encode));
-				const reader = new FrameReader();
-				const got: Frame[] = [];
-				for (let at = 0; at < bytes.length; ) {
-					const cut = cuts.next().value;
-					got.push(...reader.push(bytes.subarray(at, at + cut)));
-					at += cut;
+			fc.property(
+				fc.array(frame, { maxLength: 20 }),
+				fc.boolean(),
+				fc.infiniteStream(fc.integer({ min: 1, max: 40 })),
+				(frames, ends, cuts) => {
+					const sent: Frame[] = ends ? [...frames, { kind: 'end' }, { kind: 'credit', bytes: 7 }] : frames;
+					const bytes = join(sent.map(encode));
+					const reader = new FrameReader();
+					const got: Frame[] = [];
+					for (let at = 0; at < bytes.length;) {
+						const cut = cuts.next().value;
+						got.push(...reader.push(bytes.subarray(at, at + cut)));
+						at += cut;
+					}
+					expect(got).toEqual(sent);
 				}
-				expect(got).toEqual(sent);
-			})
+			)
 		);
 	});
 
@@ -93,7 +121,12 @@ describe('framing', () => {
 
 describe('pulse, on virtual time', () => {
 	/** Ticks from `from` to `to`; answers the state and when which link fell silent. */
-	function run(pulse: Pulse, from: number, to: number, at: (now: number, pulse: Pulse) => Pulse = (_now, one) => one): { pulse: Pulse; silentAt: number | undefined } {
+	function run(
+		pulse: Pulse,
+		from: number,
+		to: number,
+		at: (now: number, pulse: Pulse) => Pulse = (_now, one) => one
+	): { pulse: Pulse; silentAt: number | undefined } {
 		let silentAt: number | undefined;
 		for (let now = from; now <= to; now += TICK_MS) {
 			const result = tick(at(now, pulse), now);
@@ -104,7 +137,8 @@ describe('pulse, on virtual time', () => {
 	}
 
 	test('a peer that beats is never silent; one that stops is, within the stated time and one tick', () => {
-		const alive = (now: number, pulse: Pulse): Pulse => heardBeat(pulse, 'a', { kind: 'beat', sequence: 1 + now / TICK_MS, echo: 0, heldMs: 0 }, now);
+		const alive = (now: number, pulse: Pulse): Pulse =>
+			heardBeat(pulse, 'a', { kind: 'beat', sequence: 1 + now / TICK_MS, echo: 0, heldMs: 0 }, now);
 		const { pulse, silentAt } = run(watch(NO_PULSE, 'a', 0), 0, 60_000, alive);
 		expect(silentAt).toBeUndefined();
 		const after = run(pulse, 60_000 + TICK_MS, 70_000);
@@ -251,7 +285,8 @@ describe('neighbours', () => {
 	});
 	test('a flood of suggestions is bounded', () => {
 		let some = NO_CANDIDATES;
-		for (let n = 0; n < 10 * MAX_CANDIDATES; n += 1) some = suggest(some, 'a', `p${n}`, Array<string>(100).fill('x'), n);
+		for (let n = 0; n < 10 * MAX_CANDIDATES; n += 1)
+			some = suggest(some, 'a', `p${n}`, Array<string>(100).fill('x'), n);
 		expect(some.size).toBe(MAX_CANDIDATES);
 		expect([...some.values()].every(({ addresses }) => addresses.length <= 8)).toBe(true);
 	});
@@ -303,7 +338,15 @@ describe('addresses and the gate', () => {
 		expect(new Gate('loopback').allows(multiaddr('/ip4/192.168.1.1/tcp/80/ws'))).toBe(true);
 	});
 
-	test.each([['localhost', 'loopback'], ['127.0.0.1', 'loopback'], ['[::1]', 'loopback'], ['bafy.ipfs.localhost', 'loopback'], ['example.org', 'elsewhere'], ['localhost.example.org', 'elsewhere'], ['192.168.1.5', 'elsewhere']])('a page on %s is %s', (host, place) => {
+	test.each([
+		['localhost', 'loopback'],
+		['127.0.0.1', 'loopback'],
+		['[::1]', 'loopback'],
+		['bafy.ipfs.localhost', 'loopback'],
+		['example.org', 'elsewhere'],
+		['localhost.example.org', 'elsewhere'],
+		['192.168.1.5', 'elsewhere']
+	])('a page on %s is %s', (host, place) => {
 		expect(pagePlaceOf(host)).toBe(place);
 	});
 
@@ -312,7 +355,11 @@ describe('addresses and the gate', () => {
 		expect(peerAt(parseAddress('/ip4/1.2.3.4/tcp/1/ws'))).toBeUndefined();
 		expect(code(() => parseAddress('nonsense'))).toBe('malformed');
 		expect(code(() => parseAddress(`/dns4/${'a'.repeat(600)}/tcp/1`))).toBe('malformed');
-		fc.assert(fc.property(fc.string(), (text) => { expect(['none', 'malformed']).toContain(code(() => parseAddress(text))); }));
+		fc.assert(
+			fc.property(fc.string(), (text) => {
+				expect(['none', 'malformed']).toContain(code(() => parseAddress(text)));
+			})
+		);
 	});
 
 	test('a relay answers STUN on the number of its TCP port; no more than a few are named, each once', () => {

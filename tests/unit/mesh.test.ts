@@ -45,4 +45,3 @@ describe('the Mesh suite over libp2p, WebSockets on loopback', () => {
 		await run(place);
 	});
 });
-

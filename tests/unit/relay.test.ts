@@ -69,7 +69,10 @@ describe('settings', () => {
 			traceFile: undefined
 		});
 		expect(readConfig({ FIREWEED_RELAY_PORT: '0' }).healthPort).toBe(0);
-		expect(readConfig({ FIREWEED_RELAY_ANNOUNCE: ' /dns4/a/tcp/443/wss , /ip4/1.2.3.4/tcp/1/ws,' }).announce).toEqual(['/dns4/a/tcp/443/wss', '/ip4/1.2.3.4/tcp/1/ws']);
+		expect(readConfig({ FIREWEED_RELAY_ANNOUNCE: ' /dns4/a/tcp/443/wss , /ip4/1.2.3.4/tcp/1/ws,' }).announce).toEqual([
+			'/dns4/a/tcp/443/wss',
+			'/ip4/1.2.3.4/tcp/1/ws'
+		]);
 	});
 
 	test.each([
@@ -82,11 +85,16 @@ describe('settings', () => {
 		['FIREWEED_RELAY_MAX_PER_IP', '0'],
 		['FIREWEED_RELAY_INTRODUCTION_BYTES', '10']
 	])('%s=%s is refused by name', (name, value) => {
-		expect(refusal({ [name]: value })).toMatchObject({ code: 'malformed', message: expect.stringContaining(name) as string });
+		expect(refusal({ [name]: value })).toMatchObject({
+			code: 'malformed',
+			message: expect.stringContaining(name) as string
+		});
 	});
 
 	test('the trace is for tests: refused unless the relay listens on loopback', () => {
-		expect(refusal({ FIREWEED_RELAY_TRACE: '/tmp/x', FIREWEED_RELAY_HOST: '0.0.0.0' }).message).toContain('FIREWEED_RELAY_TRACE');
+		expect(refusal({ FIREWEED_RELAY_TRACE: '/tmp/x', FIREWEED_RELAY_HOST: '0.0.0.0' }).message).toContain(
+			'FIREWEED_RELAY_TRACE'
+		);
 		expect(readConfig({ FIREWEED_RELAY_TRACE: '/tmp/x' }).traceFile).toBe('/tmp/x');
 	});
 
@@ -114,7 +122,8 @@ describe('settings', () => {
 });
 
 describe('STUN', () => {
-	const hex = (text: string): Uint8Array => Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+	const hex = (text: string): Uint8Array =>
+		Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 	/** A request with the given attributes and, at the end, a fingerprint. */
 	function request(attributes: readonly (readonly [number, Uint8Array])[], withFingerprint = true): Uint8Array {
 		const parts = attributes.flatMap(([type, value]) => {
@@ -130,7 +139,10 @@ describe('STUN', () => {
 		view.setUint16(0, 1);
 		view.setUint16(2, bytes.length - 20);
 		view.setUint32(4, 0x2112a442);
-		bytes.set(Array.from({ length: 12 }, (_, n) => n + 1), 8);
+		bytes.set(
+			Array.from({ length: 12 }, (_, n) => n + 1),
+			8
+		);
 		bytes.set(body, 20);
 		if (withFingerprint) {
 			view.setUint16(20 + body.length, 0x8028);
@@ -150,7 +162,10 @@ describe('STUN', () => {
 		'010100482112a442b7e7a701bc34d686fa87dfae8022000b7465737420766563746f7220002000140002a1470113a9faa5d3f179bc25f4b5bed2b9d900080014a382954e4be67bf11784c97c8292c275bfe3ed4180280004c8fb0b4c';
 
 	test('the RFC’s own request is read, its fingerprint holds, and its required attributes are named as unknown', () => {
-		expect(parseRequest(hex(RFC_REQUEST))).toMatchObject({ kind: 'unknown-attributes', unknown: [0x0024, 0x0006, 0x0008] });
+		expect(parseRequest(hex(RFC_REQUEST))).toMatchObject({
+			kind: 'unknown-attributes',
+			unknown: [0x0024, 0x0006, 0x0008]
+		});
 	});
 
 	test.each([
@@ -172,9 +187,15 @@ describe('STUN', () => {
 
 	test('an IPv4 asker on a dual-stack socket is told its IPv4 address; :: is filled in rightly', () => {
 		const transaction = new Uint8Array(12);
-		expect(answerTo({ kind: 'binding', transaction }, { address: '::ffff:1.2.3.4', port: 5 })).toEqual(answerTo({ kind: 'binding', transaction }, { address: '1.2.3.4', port: 5 }));
-		expect(answerTo({ kind: 'binding', transaction }, { address: '2001:db8::1', port: 5 })).toEqual(answerTo({ kind: 'binding', transaction }, { address: '2001:db8:0:0:0:0:0:1', port: 5 }));
-		expect(answerTo({ kind: 'binding', transaction }, { address: 'fe80::1%eth0', port: 5 })).toEqual(answerTo({ kind: 'binding', transaction }, { address: 'fe80:0:0:0:0:0:0:1', port: 5 }));
+		expect(answerTo({ kind: 'binding', transaction }, { address: '::ffff:1.2.3.4', port: 5 })).toEqual(
+			answerTo({ kind: 'binding', transaction }, { address: '1.2.3.4', port: 5 })
+		);
+		expect(answerTo({ kind: 'binding', transaction }, { address: '2001:db8::1', port: 5 })).toEqual(
+			answerTo({ kind: 'binding', transaction }, { address: '2001:db8:0:0:0:0:0:1', port: 5 })
+		);
+		expect(answerTo({ kind: 'binding', transaction }, { address: 'fe80::1%eth0', port: 5 })).toEqual(
+			answerTo({ kind: 'binding', transaction }, { address: 'fe80:0:0:0:0:0:0:1', port: 5 })
+		);
 	});
 
 	test('a plain request, with or without optional attributes, is a binding', () => {
@@ -190,8 +211,20 @@ describe('STUN', () => {
 		['another magic', request([], false).map((byte, at) => (at === 4 ? 0 : byte))],
 		['a response', request([], false).map((byte, at) => (at === 0 ? 1 : byte))],
 		['a wrong fingerprint', request([]).map((byte, at) => (at === 27 ? byte ^ 1 : byte))],
-		['a fingerprint that is not last', request([[0x8028, new Uint8Array(4)], [0x8022, new Uint8Array(4)]], false)],
-		['an attribute longer than the message', request([[0x8022, new Uint8Array(4)]], false).map((byte, at) => (at === 23 ? 200 : byte))],
+		[
+			'a fingerprint that is not last',
+			request(
+				[
+					[0x8028, new Uint8Array(4)],
+					[0x8022, new Uint8Array(4)]
+				],
+				false
+			)
+		],
+		[
+			'an attribute longer than the message',
+			request([[0x8022, new Uint8Array(4)]], false).map((byte, at) => (at === 23 ? 200 : byte))
+		],
 		['a novel', new Uint8Array(2_000)]
 	])('%s gets no answer', (_name, bytes) => {
 		expect(parseRequest(bytes)).toBeUndefined();
@@ -200,12 +233,20 @@ describe('STUN', () => {
 	test('any bytes: read or not, never thrown on; an answer is at most 32 bytes longer than its question', () => {
 		const some = fc.oneof(
 			fc.uint8Array({ maxLength: 600 }),
-			fc.array(fc.tuple(fc.nat(0xffff), fc.uint8Array({ maxLength: 30 })), { maxLength: 12 }).map((list) => request(list)),
-			fc.tuple(fc.array(fc.tuple(fc.nat(0xffff), fc.uint8Array({ maxLength: 30 })), { maxLength: 6 }), fc.nat(), fc.nat(255)).map(([list, at, byte]) => {
-				const bytes = request(list);
-				bytes[at % bytes.length] = byte;
-				return bytes;
-			})
+			fc
+				.array(fc.tuple(fc.nat(0xffff), fc.uint8Array({ maxLength: 30 })), { maxLength: 12 })
+				.map((list) => request(list)),
+			fc
+				.tuple(
+					fc.array(fc.tuple(fc.nat(0xffff), fc.uint8Array({ maxLength: 30 })), { maxLength: 6 }),
+					fc.nat(),
+					fc.nat(255)
+				)
+				.map(([list, at, byte]) => {
+					const bytes = request(list);
+					bytes[at % bytes.length] = byte;
+					return bytes;
+				})
 		);
 		fc.assert(
 			fc.property(some, fc.constantFrom('1.2.3.4', '2001:db8::1'), (bytes, address) => {
@@ -256,7 +297,7 @@ describe('a running relay', () => {
 	test('health answers GET only, and counts', async () => {
 		const relay = await relayWith();
 		await meshOn(relay.addresses);
-		const health = await (await fetch(relay.healthUrl)).json() as { ok: boolean };
+		const health = (await (await fetch(relay.healthUrl)).json()) as { ok: boolean };
 		expect(health).toMatchObject({ ok: true, connections: 1, reservations: 1, introductions: { introductions: 0 } });
 		expect((await fetch(relay.healthUrl, { method: 'POST' })).status).toBe(405);
 		expect((await fetch(relay.healthUrl.replace('/health', '/'))).status).toBe(404);
@@ -266,7 +307,11 @@ describe('a running relay', () => {
 		const relay = await relayWith({}, (_topic, message) => (message[0] === 0 ? 'reject' : 'accept'));
 		const [a, b] = [await meshOn(relay.addresses), await meshOn(relay.addresses)];
 		const heard: number[] = [];
-		b.subscribe('fireweed/1/bids', () => 'accept', (message) => heard.push(message[0] ?? -1));
+		b.subscribe(
+			'fireweed/1/bids',
+			() => 'accept',
+			(message) => heard.push(message[0] ?? -1)
+		);
 		let n = 0;
 		await until(async () => {
 			n += 1;
@@ -284,7 +329,9 @@ describe('a running relay', () => {
 		const [a, b] = [await meshOn(relay.addresses), await meshOn(relay.addresses)];
 		const [address] = relay.addresses;
 		expect(b.addresses()).toEqual([]);
-		expect(await codeIn(a.open(b.self, [`${address}/p2p-circuit/p2p/${b.self}`], new AbortController().signal))).toBe('limited-connection');
+		expect(await codeIn(a.open(b.self, [`${address}/p2p-circuit/p2p/${b.self}`], new AbortController().signal))).toBe(
+			'limited-connection'
+		);
 		expect(relay.metrics().introductions.introductions).toBe(1);
 		expect(relay.metrics().introductions.relayedBytes).toBeGreaterThan(0);
 	});
@@ -292,7 +339,9 @@ describe('a running relay', () => {
 	test('an introduction that wants more than its bytes is cut off and counted', async () => {
 		const relay = await relayWith({ introductionBytes: 256 });
 		const [a, b] = [await meshOn(relay.addresses), await meshOn(relay.addresses)];
-		expect(await codeIn(a.open(b.self, [`${relay.addresses[0]}/p2p-circuit/p2p/${b.self}`], new AbortController().signal))).toBe('unreachable');
+		expect(
+			await codeIn(a.open(b.self, [`${relay.addresses[0]}/p2p-circuit/p2p/${b.self}`], new AbortController().signal))
+		).toBe('unreachable');
 		expect(relay.metrics().introductions.overLimit).toBeGreaterThan(0);
 	});
 
@@ -325,7 +374,11 @@ describe('a running relay', () => {
 
 	test('as a process: says where it listens, refuses by name, traces for tests, ends when told to', async () => {
 		const place = await folder();
-		const variables = { FIREWEED_RELAY_PORT: '0', FIREWEED_RELAY_KEY: path.join(place, 'key'), FIREWEED_RELAY_TRACE: path.join(place, 'trace') };
+		const variables = {
+			FIREWEED_RELAY_PORT: '0',
+			FIREWEED_RELAY_KEY: path.join(place, 'key'),
+			FIREWEED_RELAY_TRACE: path.join(place, 'trace')
+		};
 		const child = await startRelayChild(variables);
 		expect(child.addresses).toEqual([expect.stringMatching(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/ws\/p2p\/12D3KooW/)]);
 		const mesh = await meshOn(child.addresses);
@@ -338,6 +391,8 @@ describe('a running relay', () => {
 		}, 'a rejection');
 		expect(await readFile(variables.FIREWEED_RELAY_TRACE, 'utf8')).toMatch(/^fireweed\/1\/announcements dead/m);
 		expect(await child.stop()).toBe(0);
-		await expect(startRelayChild({ ...variables, FIREWEED_RELAY_HOST: 'nowhere' })).rejects.toThrow('FIREWEED_RELAY_HOST');
+		await expect(startRelayChild({ ...variables, FIREWEED_RELAY_HOST: 'nowhere' })).rejects.toThrow(
+			'FIREWEED_RELAY_HOST'
+		);
 	});
 });

@@ -22,7 +22,9 @@ export function peerAt(address: Multiaddr): string | undefined {
 }
 
 /** Host, port and kind of the machine an address dials first; undefined when it does not start with one (`/p2p/…`, `/memory/…`, `/dnsaddr/…`). */
-export function firstHop(address: Multiaddr): { readonly host: string; readonly port: number; readonly reach: Reach } | undefined {
+export function firstHop(
+	address: Multiaddr
+): { readonly host: string; readonly port: number; readonly reach: Reach } | undefined {
 	const [host, transport] = address.getComponents();
 	if (host?.value === undefined || transport?.value === undefined) return undefined;
 	if (transport.name !== 'tcp' && transport.name !== 'udp') return undefined;

@@ -90,7 +90,8 @@ export class StreamChannel implements Channel {
 		// What broke meanwhile has been told to every waiting send; closing what is broken is no failure of its own.
 		if (this.#isBroken()) return;
 		try {
-			if (!this.#stream.send(endFrame())) await this.#stream.onDrain({ signal: AbortSignal.timeout(CLOSE_PATIENCE_MS) });
+			if (!this.#stream.send(endFrame()))
+				await this.#stream.onDrain({ signal: AbortSignal.timeout(CLOSE_PATIENCE_MS) });
 		} catch {
 			this.breakWith('channel-closed', 'the end could not be said');
 			return;

@@ -18,14 +18,21 @@ const FINAL: ReadonlySet<string> = new Set(['NoValidAddressesError', 'DialDenied
 
 /** A standing direct connection: open, and not limited by a relay. */
 export function directConnection(node: Node, peer: Libp2pPeerId): Connection | undefined {
-	return node.getConnections(peer).find((connection) => connection.status === 'open' && connection.limits === undefined);
+	return node
+		.getConnections(peer)
+		.find((connection) => connection.status === 'open' && connection.limits === undefined);
 }
 
 /**
  * Refusals: `unreachable`, `limited-connection` (a connection came about, but only through a relay), `aborted`.
  * Addresses that are malformed or end at another peer are passed over.
  */
-export async function dialDirect(node: Node, peer: Libp2pPeerId, addresses: readonly string[], signal: AbortSignal): Promise<Connection> {
+export async function dialDirect(
+	node: Node,
+	peer: Libp2pPeerId,
+	addresses: readonly string[],
+	signal: AbortSignal
+): Promise<Connection> {
 	const id = peer.toString();
 	const targets = addresses.slice(0, MAX_ADDRESSES).flatMap((text) => targetOf(text, id));
 	let last = 'no dialable address';
@@ -79,10 +86,14 @@ function closeIntroductions(node: Node, peer: Libp2pPeerId): void {
 async function pause(signal: AbortSignal): Promise<void> {
 	await new Promise<void>((resolve) => {
 		const timer = setTimeout(resolve, PAUSE_MS);
-		signal.addEventListener('abort', () => {
-			clearTimeout(timer);
-			resolve();
-		}, { once: true });
+		signal.addEventListener(
+			'abort',
+			() => {
+				clearTimeout(timer);
+				resolve();
+			},
+			{ once: true }
+		);
 	});
 	if (signal.aborted) throw new Refusal('aborted');
 }

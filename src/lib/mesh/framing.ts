@@ -34,7 +34,8 @@ function head(kind: number, number: number, follow: number): Uint8Array {
 
 /** A message frame; copies the message, so the caller may reuse its buffer. Refusal `oversized`. */
 export function messageFrame(message: Uint8Array): Uint8Array {
-	if (message.length > MAX_CHANNEL_MESSAGE) throw new Refusal('oversized', `message of ${String(message.length)} bytes`);
+	if (message.length > MAX_CHANNEL_MESSAGE)
+		throw new Refusal('oversized', `message of ${String(message.length)} bytes`);
 	const frame = head(KIND_MESSAGE, message.length, message.length);
 	frame.set(message, FRAME_HEAD);
 	return frame;
@@ -93,7 +94,8 @@ export class FrameReader {
 		if (this.#ended && kind !== KIND_CREDIT) throw new Refusal('malformed', 'more after the end');
 		switch (kind) {
 			case KIND_MESSAGE:
-				if (number > MAX_CHANNEL_MESSAGE) throw new Refusal('oversized', `message of ${String(number)} bytes announced`);
+				if (number > MAX_CHANNEL_MESSAGE)
+					throw new Refusal('oversized', `message of ${String(number)} bytes announced`);
 				this.#missing = number;
 				return number === 0 ? this.#finish() : undefined;
 			case KIND_CREDIT:

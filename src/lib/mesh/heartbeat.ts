@@ -1,6 +1,18 @@
 /** The thin doer around pulse.ts: one stream per direct connection, opened by the side that dialled, written and read by both. */
 import type { Connection, Stream, StreamMessageEvent } from '@libp2p/interface';
-import { NO_PULSE, PULSE_PROTOCOL, RECORD_BYTES, decodeRecord, encodeRecord, forget, heardAnything, heardBeat, roundTripOf, tick, watch } from './pulse.ts';
+import {
+	NO_PULSE,
+	PULSE_PROTOCOL,
+	RECORD_BYTES,
+	decodeRecord,
+	encodeRecord,
+	forget,
+	heardAnything,
+	heardBeat,
+	roundTripOf,
+	tick,
+	watch
+} from './pulse.ts';
 
 /** How long a pulse stream may take to open, ms; the connection is given up by then anyway (FIRST_BEAT_MS). */
 const OPEN_PATIENCE_MS = 5_000;

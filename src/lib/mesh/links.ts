@@ -81,7 +81,8 @@ export class Links {
 
 	/** Breaks every channel; used when the node stops. */
 	breakAll(): void {
-		for (const channels of this.#channels.values()) for (const channel of channels) channel.breakWith('channel-closed', 'stopped');
+		for (const channels of this.#channels.values())
+			for (const channel of channels) channel.breakWith('channel-closed', 'stopped');
 	}
 
 	/** Forgets the node, after it stopped. */
@@ -100,8 +101,12 @@ export class Links {
 		this.#heartbeat.onTick();
 		for (const connection of this.#node?.getConnections() ?? []) {
 			// Only the side that made an introduction ends it: the other may still be answering on it.
-			if (connection.limits === undefined || connection.direction !== 'outbound' || connection.status !== 'open') continue;
-			if (Date.now() - connection.timeline.open > INTRODUCTION_LINGER_MS && this.#pathTo(connection.remotePeer) === 'direct') {
+			if (connection.limits === undefined || connection.direction !== 'outbound' || connection.status !== 'open')
+				continue;
+			if (
+				Date.now() - connection.timeline.open > INTRODUCTION_LINGER_MS &&
+				this.#pathTo(connection.remotePeer) === 'direct'
+			) {
 				connection.abort(new Refusal('channel-closed', 'introduction over'));
 			}
 		}
@@ -167,7 +172,10 @@ export class Links {
 		const told = this.#told.get(peer);
 		if (told !== undefined && RANK[told] >= RANK[path]) return;
 		this.#told.set(peer, path);
-		this.#init.emit({ type: 'peer-up', peer: { id: peer, path, roundTripMs: this.#roundTripMs(connection.remotePeer) } });
+		this.#init.emit({
+			type: 'peer-up',
+			peer: { id: peer, path, roundTripMs: this.#roundTripMs(connection.remotePeer) }
+		});
 	}
 
 	#onClose(connection: Connection): void {

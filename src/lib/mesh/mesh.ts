@@ -2,7 +2,7 @@
 import type { PeerId as Libp2pPeerId } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { Refusal } from '#lib/protocol/errors.ts';
-import { TOPICS, type Topic } from '#lib/protocol/topic.ts';
+import type { Topic } from '#lib/protocol/topic.ts';
 import type { Clock } from '#lib/ports/clock.ts';
 import type { Signer } from '#lib/ports/keys.ts';
 import type { Log } from '#lib/ports/log.ts';
@@ -21,8 +21,6 @@ import { iceServersOf } from './stun-address.ts';
 import type { Ticker } from './ticker.ts';
 import { Topics, type GossipCounts, type Judge } from './topics.ts';
 
-/** How long a relay's subscriptions are waited for, ms, before it counts as up without them. */
-const GOSSIP_PATIENCE_MS = 2_000;
 /** A stopping node waits so long for its GOODBYE to leave, ms. */
 const PARTING_MS = 100;
 
@@ -80,7 +78,7 @@ class MeshService implements Libp2pMesh {
 		this.#relays = new Relays({
 			dial: (address, signal) => this.#started().node.dial(address, { signal }),
 			reserve: (relay, address) => this.#started().reserve(relay, address),
-			gossipReady: (relay) => this.#gossipReady(relay),
+			gossipReady: (relay) => this.#topics.joinedBy(relay),
 			now,
 			chance: () => this.#chance(),
 			onChange: (address, up) => {
@@ -252,25 +250,6 @@ class MeshService implements Libp2pMesh {
 		} finally {
 			this.#dialling = false;
 		}
-	}
-
-	/** A relay whose subscriptions are not known yet would swallow what is published now. */
-	async #gossipReady(relay: Libp2pPeerId): Promise<void> {
-		const { pubsub } = this.#started().node.services;
-		const known = (): boolean => pubsub.getSubscribers(TOPICS[0] ?? '').some((peer) => peer.equals(relay));
-		if (known()) return;
-		await new Promise<void>((resolve) => {
-			const done = (): void => {
-				pubsub.removeEventListener('subscription-change', look);
-				clearTimeout(timer);
-				resolve();
-			};
-			const look = (): void => {
-				if (known()) done();
-			};
-			const timer = setTimeout(done, GOSSIP_PATIENCE_MS);
-			pubsub.addEventListener('subscription-change', look);
-		});
 	}
 
 	#started(): Composed {

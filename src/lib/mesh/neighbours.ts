@@ -33,7 +33,13 @@ export type Candidates = ReadonlyMap<PeerId, Candidate>;
 export const NO_CANDIDATES: Candidates = new Map();
 
 /** Notes a peer that says it can be dialled; a newer suggestion replaces the addresses and keeps the back-off. */
-export function suggest(candidates: Candidates, self: PeerId, peer: PeerId, addresses: readonly string[], now: number): Candidates {
+export function suggest(
+	candidates: Candidates,
+	self: PeerId,
+	peer: PeerId,
+	addresses: readonly string[],
+	now: number
+): Candidates {
 	if (peer === self || addresses.length === 0) return candidates;
 	const next = new Map(candidates);
 	const old = next.get(peer);
@@ -53,10 +59,16 @@ export function suggest(candidates: Candidates, self: PeerId, peer: PeerId, addr
 }
 
 /** The candidate to dial now, if links are wanted and one is due; `chance` in [0, 1) picks among the due ones. */
-export function choose(candidates: Candidates, linked: ReadonlySet<PeerId>, now: number, chance: number): Candidate | undefined {
+export function choose(
+	candidates: Candidates,
+	linked: ReadonlySet<PeerId>,
+	now: number,
+	chance: number
+): Candidate | undefined {
 	if (linked.size >= WANTED_NEIGHBOURS) return undefined;
 	const due = [...candidates.values()].filter(
-		({ peer, dueAt, suggestedAt, tries }) => !linked.has(peer) && dueAt <= now && now - suggestedAt < FORGET_AFTER_MS && tries < MAX_TRIES
+		({ peer, dueAt, suggestedAt, tries }) =>
+			!linked.has(peer) && dueAt <= now && now - suggestedAt < FORGET_AFTER_MS && tries < MAX_TRIES
 	);
 	return due[Math.floor(chance * due.length)];
 }
@@ -66,7 +78,11 @@ export function tried(candidates: Candidates, peer: PeerId, now: number, chance:
 	const old = candidates.get(peer);
 	if (old === undefined) return candidates;
 	// Ten times a relay's back-off: a neighbour is a convenience, and every failed try may cost an RTCPeerConnection.
-	return new Map(candidates).set(peer, { ...old, tries: old.tries + 1, dueAt: now + 10 * backoffMs(old.tries, chance) });
+	return new Map(candidates).set(peer, {
+		...old,
+		tries: old.tries + 1,
+		dueAt: now + 10 * backoffMs(old.tries, chance)
+	});
 }
 
 /** A link stood: the next loss begins with a fresh count. */

@@ -111,7 +111,9 @@ export function forget(pulse: Pulse, id: LinkId): Pulse {
 /** Anything came over the connection: whoever sends is alive. */
 export function heardAnything(pulse: Pulse, id: LinkId, now: number): Pulse {
 	const link = pulse.links.get(id);
-	return link === undefined ? pulse : withLink(pulse, id, { ...link, heardAt: Math.max(link.heardAt, now), everHeard: true });
+	return link === undefined
+		? pulse
+		: withLink(pulse, id, { ...link, heardAt: Math.max(link.heardAt, now), everHeard: true });
 }
 
 /** A beat came; measures the round trip when it echoes one of ours. */

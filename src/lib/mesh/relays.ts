@@ -96,7 +96,10 @@ export class Relays {
 			this.#init.onChange(relay.text, true);
 		} catch (error) {
 			this.#down(relay);
-			this.#init.log('relay-failed', { attempt: relay.attempt, reason: error instanceof Error ? error.name : 'unknown' });
+			this.#init.log('relay-failed', {
+				attempt: relay.attempt,
+				reason: error instanceof Error ? error.name : 'unknown'
+			});
 		}
 	}
 

@@ -1,8 +1,9 @@
 /** Topics with validators: what is judged, what is heard, what is counted. */
 import type { GossipSub, Message, TopicValidatorResult } from '@libp2p/gossipsub';
+import type { PeerId } from '@libp2p/interface';
 import { Refusal } from '#lib/protocol/errors.ts';
 import { MAX_GOSSIP_MESSAGE } from '#lib/protocol/limits.ts';
-import type { Topic } from '#lib/protocol/topic.ts';
+import { TOPICS, type Topic } from '#lib/protocol/topic.ts';
 import type { Verdict } from '#lib/ports/mesh.ts';
 
 export type Judge = (message: Uint8Array) => Verdict | Promise<Verdict>;
@@ -19,6 +20,9 @@ export interface GossipCounts {
 	readonly reject: number;
 	readonly published: number;
 }
+
+/** How long a relay's subscriptions are waited for, ms. */
+const JOIN_PATIENCE_MS = 2_000;
 
 /** The order in which verdicts overrule each other when several listeners judge one topic. */
 const SEVERITY: Readonly<Record<Verdict, number>> = { accept: 0, ignore: 1, reject: 2 };
@@ -44,9 +48,33 @@ export class Topics {
 		return { ...this.#counts };
 	}
 
+	/**
+	 * Resolves when this peer's subscriptions are known here: what is published before would not be sent to it. Gives up quietly
+	 * after a while, because a relay that does not gossip still introduces.
+	 */
+	async joinedBy(peer: PeerId): Promise<void> {
+		const pubsub = this.#pubsub;
+		const known = (): boolean =>
+			pubsub === undefined || TOPICS.some((topic) => pubsub.getSubscribers(topic).some((one) => one.equals(peer)));
+		if (pubsub === undefined || known()) return;
+		await new Promise<void>((resolve) => {
+			const done = (): void => {
+				pubsub.removeEventListener('subscription-change', look);
+				clearTimeout(timer);
+				resolve();
+			};
+			const look = (): void => {
+				if (known()) done();
+			};
+			const timer = setTimeout(done, JOIN_PATIENCE_MS);
+			pubsub.addEventListener('subscription-change', look);
+		});
+	}
+
 	/** Refusals: `oversized`, `relay-unavailable` (not started). */
 	async publish(topic: Topic, message: Uint8Array): Promise<void> {
-		if (message.length > MAX_GOSSIP_MESSAGE) throw new Refusal('oversized', `gossip of ${String(message.length)} bytes`);
+		if (message.length > MAX_GOSSIP_MESSAGE)
+			throw new Refusal('oversized', `gossip of ${String(message.length)} bytes`);
 		if (this.#pubsub === undefined) throw new Refusal('relay-unavailable', 'not started');
 		await this.#pubsub.publish(topic, message);
 		this.#counts.published += 1;

@@ -20,7 +20,8 @@ async function nativeSigner(): Promise<Signer> {
 	const publicKey = new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey));
 	return {
 		publicKey,
-		sign: async (preimage) => new Uint8Array(await crypto.subtle.sign('Ed25519', pair.privateKey, new Uint8Array(preimage)))
+		sign: async (preimage) =>
+			new Uint8Array(await crypto.subtle.sign('Ed25519', pair.privateKey, new Uint8Array(preimage)))
 	};
 }
 
@@ -51,7 +52,9 @@ class Tab {
 		this.mesh = createMesh({
 			signer,
 			medium: tabMedium(),
-			ticker: workerTicker(() => new Worker(new URL('../../../workers/heartbeat.ts', import.meta.url), { type: 'module' })),
+			ticker: workerTicker(
+				() => new Worker(new URL('../../../workers/heartbeat.ts', import.meta.url), { type: 'module' })
+			),
 			clock: {
 				now: () => Date.now(),
 				monotonic: () => performance.now(),
@@ -65,9 +68,13 @@ class Tab {
 			relays
 		});
 		this.mesh.observe((event) => this.events.push({ at: Date.now(), event }));
-		this.mesh.subscribe('fireweed/1/announcements', () => 'accept', (message) => {
-			this.heard.push({ at: Date.now(), job: hashOf(message) });
-		});
+		this.mesh.subscribe(
+			'fireweed/1/announcements',
+			() => 'accept',
+			(message) => {
+				this.heard.push({ at: Date.now(), job: hashOf(message) });
+			}
+		);
 		// Echo: every channel opened to this tab gets its messages back, unless the first says otherwise.
 		this.mesh.onChannel((channel) => {
 			void this.#echo(channel);
@@ -116,7 +123,11 @@ class Tab {
 	}
 
 	/** Sends all at once and reads the echo beside it; what is checked is order, content and that nothing is lost. */
-	async transfer(number: number, count: number, length: number): Promise<{ ok: boolean; got: number; ms: number; code: string }> {
+	async transfer(
+		number: number,
+		count: number,
+		length: number
+	): Promise<{ ok: boolean; got: number; ms: number; code: string }> {
 		const channel = this.#channel(number);
 		const began = performance.now();
 		let got = 0;
@@ -126,7 +137,8 @@ class Tab {
 				await channel.close();
 			})();
 			for await (const message of channel.messages) {
-				if (!same(message, patterned(length, got))) return { ok: false, got, ms: performance.now() - began, code: 'different' };
+				if (!same(message, patterned(length, got)))
+					return { ok: false, got, ms: performance.now() - began, code: 'different' };
 				got += 1;
 			}
 			await writing;
