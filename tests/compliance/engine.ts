@@ -232,9 +232,14 @@ export const ENGINE_CASES: readonly EngineCase[] = [
 		name: 'stops when its reader leaves early',
 		async run(place) {
 			const engine = await place.ready();
-			for await (const step of engine.generate(request({ minTokens: 300, maxTokens: 300 }), never())) {
-				if (step.position === 2) break;
+			// An answer that would take seconds, so that running it to its end would be noticed.
+			let left = 0;
+			for await (const step of engine.generate(request({ minTokens: 800, maxTokens: 800 }), never())) {
+				if (step.position !== 2) continue;
+				left = performance.now();
+				break;
 			}
+			assert.ok(performance.now() - left < 1000, 'it stops within a step');
 			assert.equal(engine.state, 'ready');
 			await answer(engine);
 		}
