@@ -72,13 +72,16 @@ export class TabWriter {
 		channel?.addEventListener('message', (event: MessageEvent<unknown>) => this.#hear(event.data));
 		if (channel === undefined || locks === undefined) return;
 		await new Promise<void>((known) => {
-			void locks.request(name, { ifAvailable: true }, (lock) => {
-				if (lock !== null) return this.#lead(known);
-				this.#role = 'following';
-				known();
-				this.#queue(locks, name);
-				return undefined;
-			});
+			locks
+				.request(name, { ifAvailable: true }, (lock) => {
+					if (lock !== null) return this.#lead(known);
+					this.#role = 'following';
+					known();
+					this.#queue(locks, name);
+					return undefined;
+				})
+				// Locks refused to this page: it writes for itself.
+				.catch(() => known());
 		});
 	}
 
