@@ -1,0 +1,210 @@
+/** What a person can do, on the built app, with real tabs, a real relay and the pocket model (its answers here are drawn at temperature 1). */
+import { expect, test, type Page } from 'playwright/test';
+import { read } from '#lib/protocol/envelope.ts';
+import { executionReceipt } from '#lib/protocol/receipt.ts';
+import type { AssignedJob, Message, OriginatedJob, ReceiptRecord } from '#lib/ports/store.ts';
+import { ortNode } from '../doubles/ort-node.ts';
+import { answered, contribute, openStage, send, table, type Person, type Stage } from './stage.ts';
+
+/** Long enough for six checkpoints; honoured on loopback only. */
+const LONG = '?minTokens=200';
+
+let stage: Stage;
+test.beforeEach(async ({ browser }) => {
+	stage = await openStage(browser);
+});
+test.afterEach(async () => {
+	await stage.stop();
+});
+
+const log = (page: Page) => page.getByRole('log');
+const lastAnswer = async (page: Page) =>
+	(await table<Message>(page, 'messages')).filter((message) => message.answer !== undefined).sort((a, b) => a.createdAt - b.createdAt).at(-1);
+const shownTokens = (page: Page) => log(page).innerText().then((text) => text.split(/\s+/).length);
+
+/** Nothing went to a third party and nothing broke. */
+function clean(...people: Person[]): void {
+	for (const { errors, strays } of people) {
+		expect(errors).toEqual([]);
+		expect(strays).toEqual([]);
+	}
+}
+
+/**
+ * The same model in this process, given the receipt's seed and the prompt, must draw the very tokens that were shown: a lost, doubled or
+ * changed token, a wrong seed or a wrong position cannot pass.
+ */
+async function replays(page: Page): Promise<void> {
+	const answer = await lastAnswer(page);
+	if (answer?.answer === undefined) throw new Error('no answer kept');
+	const record = (await table<ReceiptRecord>(page, 'receipts')).find((each) => each.cid === answer.answer?.receipt);
+	const receipt = read(executionReceipt, Uint8Array.from(Object.values(record?.document ?? {}))).body;
+	const messages = (await table<Message>(page, 'messages')).filter((each) => each.conversation === answer.conversation);
+	const turns = messages
+		.sort((a, b) => a.order - b.order)
+		.filter((each) => each.order < answer.order)
+		.map((each) => ({ role: each.role, content: each.text }));
+	const engine = ortNode({ weights: 'q4' });
+	const never = new AbortController().signal;
+	await engine.load(() => undefined, never);
+	const { seed, sampling, answerTokens } = receipt;
+	const steps = engine.generate({ turns, continueFrom: [], seed, sampling, minTokens: 200, maxTokens: Math.max(200, answerTokens) }, never);
+	const tokens: number[] = [];
+	let text = '';
+	for await (const step of steps) {
+		tokens.push(step.token);
+		text += step.text;
+	}
+	expect(sampling.temperatureMilli).toBe(1000);
+	expect(answerTokens).toBeGreaterThanOrEqual(200);
+	expect(answer.answer.tokens).toEqual(tokens.slice(0, answerTokens));
+	if (tokens.length === answerTokens) expect(answer.text).toBe(text);
+}
+
+test('1: a message is answered at once by this very tab, with no network but the first load', async () => {
+	const person = await stage.person();
+	const { page } = person;
+	await send(page, 'What is Fireweed?', 'This device');
+	await expect(log(page)).toContainText('browser tabs');
+	await answered(page);
+	await expect(log(page)).toContainText('tok/s');
+	expect(await stage.relayed()).toEqual([]);
+	clean(person);
+});
+
+test('2 and 3: a stranger answers over the mesh, and both hold the same receipt', async () => {
+	const [asker, executor] = [await stage.person(LONG), await stage.person()];
+	await contribute(executor.page);
+	await send(asker.page, 'Tell me about forests, planted-secret-prompt', 'The mesh');
+	await answered(asker.page);
+	await expect(log(asker.page)).toContainText('tok/s');
+	await replays(asker.page);
+
+	await asker.page.getByRole('link', { name: 'Receipt', exact: true }).click();
+	const sheet = asker.page.getByRole('dialog');
+	await expect(sheet).toContainText('The one who answered signed; the signature fits.');
+	await expect(sheet).toContainText('The one who asked signed; the signature fits.');
+	const mine = (await table<ReceiptRecord>(asker.page, 'receipts'))[0];
+	await expect(sheet).toContainText(mine?.cid ?? 'none');
+	await expect.poll(async () => (await table<ReceiptRecord>(executor.page, 'receipts'))[0]?.counterpart !== undefined).toBe(true);
+	const theirs = (await table<ReceiptRecord>(executor.page, 'receipts'))[0];
+	expect(theirs?.cid).toBe(mine?.cid);
+	expect(Object.values(theirs?.document ?? {})).toEqual(Object.values(mine?.document ?? {}));
+
+	const seen = await stage.relayed();
+	expect(seen.length).toBeGreaterThanOrEqual(2);
+	for (const payload of seen) {
+		for (const secret of ['planted-secret-prompt', 'AssignJob', 'Frame', 'Checkpoint']) expect(payload.includes(secret)).toBe(false);
+	}
+	const { introductions } = (await stage.health()) as { introductions: { relayedBytes: number; introductions: number } };
+	console.log(`relayed for a new pair, first contact to receipt: ${introductions.relayedBytes} bytes in ${introductions.introductions} introduction(s)`);
+	expect(introductions.relayedBytes).toBeGreaterThan(0);
+	expect(introductions.relayedBytes).toBeLessThan(32 * 1024);
+	clean(asker, executor);
+});
+
+test('2: a second tab of the same profile answers for free, under a node key of its own', async () => {
+	const { context, page, ...rest } = await stage.person(LONG);
+	const second = await context.newPage();
+	await second.goto(stage.url);
+	await contribute(second);
+	await send(page, 'Tell me about fire', 'The mesh');
+	await answered(page);
+	await expect(log(page)).toContainText('free');
+	const [job] = await table<AssignedJob>(page, 'assigned');
+	expect(job).toMatchObject({ sameAccount: true, price: 0 });
+	await replays(page);
+	clean({ context, page, ...rest });
+});
+
+test('3: Stop stops the other side’s engine within a step, and a stopped job has its receipt', async () => {
+	const [asker, executor] = [await stage.person(LONG), await stage.person()];
+	await contribute(executor.page);
+	await send(asker.page, 'Tell me a long story', 'The mesh');
+	await expect.poll(() => shownTokens(asker.page)).toBeGreaterThan(30);
+	await asker.page.getByRole('button', { name: 'Stop' }).click();
+	await answered(asker.page);
+	await expect(log(asker.page)).toContainText('Stopped');
+	const record = (await table<ReceiptRecord>(asker.page, 'receipts'))[0];
+	const { status, answerTokens } = read(executionReceipt, Uint8Array.from(Object.values(record?.document ?? {}))).body;
+	expect(status).toBe('cancelled');
+	expect(answerTokens).toBeLessThan(200);
+	expect((await lastAnswer(asker.page))?.answer?.tokens).toHaveLength(answerTokens);
+	await expect(executor.page.getByRole('status').filter({ hasText: 'Ready' })).toBeVisible();
+	clean(asker, executor);
+});
+
+test('4: the answering tab is closed: within two seconds the asker knows, keeps every word, and goes on with one click', async () => {
+	const [asker, first, second] = [await stage.person(LONG), await stage.person(), await stage.person()];
+	await contribute(first.page);
+	await send(asker.page, 'Tell me about the night', 'The mesh');
+	await expect.poll(() => shownTokens(asker.page), { intervals: [50] }).toBeGreaterThan(45);
+	const closed = Date.now();
+	await first.page.close({ runBeforeUnload: false });
+	const goOn = asker.page.getByRole('button', { name: 'Continue' });
+	await expect(goOn).toBeVisible({ timeout: 5_000 });
+	const told = Date.now() - closed;
+	console.log(`told of the closed tab after ${told} ms`);
+	expect(told).toBeLessThan(2_000);
+	const before = await lastAnswer(asker.page);
+	expect(before?.answer?.status).toBe('lost');
+	expect(before?.answer?.tokens.length).toBeGreaterThan(32);
+	const [partial] = await table<ReceiptRecord>(asker.page, 'receipts');
+	expect(partial).toMatchObject({ kind: 'checkpoint', role: 'originator' });
+
+	await contribute(second.page);
+	await goOn.click();
+	await answered(asker.page);
+	const after = await lastAnswer(asker.page);
+	expect(after?.answer?.status).toBe('done');
+	expect(after?.text.startsWith(before?.text ?? 'none')).toBe(true);
+	expect(after?.answer?.tokens.slice(0, before?.answer?.tokens.length)).toEqual(before?.answer?.tokens);
+	expect(after?.answer?.tokens.length).toBeGreaterThanOrEqual(200);
+	clean(asker, second);
+});
+
+test('5: the relay is killed in mid-answer: the answer ends well, jobs go on without it, and tabs return to it', async () => {
+	const [asker, executor] = [await stage.person(LONG), await stage.person()];
+	await contribute(executor.page);
+	await send(asker.page, 'Tell me about rivers', 'The mesh');
+	await expect.poll(() => shownTokens(asker.page)).toBeGreaterThan(20);
+	await stage.killRelay();
+	await answered(asker.page);
+	await replays(asker.page);
+	await send(asker.page, 'And about the sea?', 'The mesh');
+	await answered(asker.page);
+	await expect.poll(async () => (await lastAnswer(asker.page))?.answer?.status).toBe('done');
+	const jobs = await table<OriginatedJob>(asker.page, 'jobs');
+	expect(jobs.map((job) => job.state)).toEqual(['finished', 'finished']);
+	await stage.startRelay();
+	await expect.poll(async () => ((await stage.health()) as { reservations: number }).reservations, { timeout: 20_000 }).toBe(2);
+	clean(asker, executor);
+});
+
+test('6: without network the app opens, conversations and receipts are there, and the pocket model answers', async () => {
+	const [asker, executor] = [await stage.person(LONG), await stage.person()];
+	await contribute(executor.page);
+	await send(asker.page, 'Tell me about islands', 'The mesh');
+	await answered(asker.page);
+	const said = (await lastAnswer(asker.page))?.text ?? '';
+	const { page, context } = asker;
+	await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+	await expect
+		.poll(() =>
+			page.evaluate(async () => {
+				const names = await caches.keys();
+				const all = await Promise.all(names.map(async (name) => (await (await caches.open(name)).keys()).map((request) => request.url)));
+				return all.flat().some((url) => url.endsWith('.onnx')) && all.flat().some((url) => url.endsWith('.wasm'));
+			}), { timeout: 30_000 })
+		.toBe(true);
+	await context.setOffline(true);
+	await stage.killRelay();
+	await page.reload();
+	await expect(log(page)).toContainText(said.slice(0, 40).trim());
+	await send(page, 'What is Fireweed?', 'This device');
+	await answered(page);
+	expect((await lastAnswer(page))?.answer).toMatchObject({ by: 'device', status: 'done' });
+	await page.getByRole('link', { name: 'Receipts' }).click();
+	await expect(page.getByRole('main')).toContainText('Pocket');
+	clean(asker);
+});
