@@ -86,7 +86,9 @@ export class Session {
 		);
 		if (this.place === 'mesh') void app.joinMesh().catch(() => {});
 		try {
-			this.told = (await app.store.settings.get(TOLD))?.value === true;
+			const told = (await app.store.settings.get(TOLD))?.value === true;
+			// A prompt sent while this was being read has told already.
+			this.told ||= told;
 			this.#stops.push(await this.conversations.start());
 		} catch (error) {
 			this.told ??= false;

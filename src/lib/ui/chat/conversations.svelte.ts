@@ -2,6 +2,7 @@
  * The list of conversations and the one that is open. Chats stay in memory once opened, so that an answer goes on while another is read.
  */
 import type { Conversation, Message } from '#lib/ports/store.ts';
+import { SvelteMap } from 'svelte/reactivity';
 import { Chat, type ChatComponents } from './chat.svelte.ts';
 
 /** A deleted conversation with all its messages, until it can no longer be brought back. */
@@ -26,7 +27,7 @@ export class Conversations {
 	/** False until the store was read once. */
 	loaded = $state(false);
 	readonly #with: ConversationsComponents;
-	readonly #chats = new Map<string, Chat>();
+	readonly #chats = new SvelteMap<string, Chat>();
 	#forget: ReturnType<typeof setTimeout> | undefined;
 	#refreshing = false;
 
@@ -162,28 +163,4 @@ export class Conversations {
 		if (now && this.open.conversation && now.title !== this.open.conversation.title)
 			this.open.conversation = { ...this.open.conversation, title: now.title };
 	}
-}
-
-/** Conversations under the words a person would use for their day. */
-export function byDay(
-	list: readonly Conversation[],
-	now: number
-): readonly { readonly day: string; readonly conversations: readonly Conversation[] }[] {
-	const today = new Date(now).setHours(0, 0, 0, 0);
-	const yesterday = new Date(today).setDate(new Date(today).getDate() - 1);
-	const month = new Intl.DateTimeFormat(undefined, { month: 'long', year: 'numeric' });
-	const nameOf = (at: number): string => {
-		if (at >= today) return 'Today';
-		if (at >= yesterday) return 'Yesterday';
-		if (at >= today - 6 * 86_400_000) return 'This week';
-		return month.format(at);
-	};
-	const groups = new Map<string, Conversation[]>();
-	for (const conversation of [...list].sort((a, b) => b.updatedAt - a.updatedAt)) {
-		const day = nameOf(conversation.updatedAt);
-		const group = groups.get(day);
-		if (group) group.push(conversation);
-		else groups.set(day, [conversation]);
-	}
-	return [...groups].map(([day, conversations]) => ({ day, conversations }));
 }

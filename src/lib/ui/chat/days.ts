@@ -1,0 +1,25 @@
+import type { Conversation } from '#lib/ports/store.ts';
+
+/** Conversations under the words a person would use for their day. */
+export function byDay(
+	list: readonly Conversation[],
+	now: number
+): readonly { readonly day: string; readonly conversations: readonly Conversation[] }[] {
+	const today = new Date(now).setHours(0, 0, 0, 0);
+	const yesterday = new Date(today).setDate(new Date(today).getDate() - 1);
+	const month = new Intl.DateTimeFormat(undefined, { month: 'long', year: 'numeric' });
+	const nameOf = (at: number): string => {
+		if (at >= today) return 'Today';
+		if (at >= yesterday) return 'Yesterday';
+		if (at >= today - 6 * 86_400_000) return 'This week';
+		return month.format(at);
+	};
+	const groups = new Map<string, Conversation[]>();
+	for (const conversation of [...list].sort((a, b) => b.updatedAt - a.updatedAt)) {
+		const day = nameOf(conversation.updatedAt);
+		const group = groups.get(day);
+		if (group) group.push(conversation);
+		else groups.set(day, [conversation]);
+	}
+	return [...groups].map(([day, conversations]) => ({ day, conversations }));
+}
