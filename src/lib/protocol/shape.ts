@@ -12,6 +12,8 @@ export interface Shape<T> {
 	readonly check: (value: unknown, path: string) => T;
 	/** True when the field may be absent. */
 	readonly optional?: true;
+	/** Names of a map's fields, `?` behind those that may be absent: what the specification lists. */
+	readonly names?: readonly string[];
 }
 
 /** The type a shape accepts. */
@@ -107,6 +109,7 @@ export function optional<T>(shape: Shape<T>): Shape<T> & { readonly optional: tr
 export function fields<F extends Fields>(shapes: F): Shape<Body<F>> {
 	const names = Object.keys(shapes);
 	return {
+		names: names.map((name) => (shapes[name]?.optional === true ? `${name}?` : name)),
 		check: (value, path) => {
 			if (!isMap(value)) return refuse(path, 'expected a map');
 			for (const name of Object.keys(value)) if (!Object.hasOwn(shapes, name)) refuse(`${path}.${name}`, 'unknown field');

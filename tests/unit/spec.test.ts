@@ -1,0 +1,53 @@
+/** The specification's tables are compared with the code they describe, so that neither moves alone. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { CODES } from '#lib/protocol/errors.ts';
+import { publicPolicy } from '#lib/protocol/policy.ts';
+import { SAMPLES } from '../fixtures/messages.ts';
+
+const page = (name: string) => readFileSync(new URL(`../../docs/spec/${name}`, import.meta.url), 'utf8');
+
+/** Cells of every table row whose first cell matches. */
+const rows = (text: string, first: RegExp) =>
+	text
+		.split('\n')
+		.filter((line) => line.startsWith('|'))
+		.map((line) =>
+			line
+				.slice(1, -1)
+				.split('|')
+				.map((cell) => cell.trim())
+		)
+		.filter((cells) => first.test(cells[0] ?? ''));
+
+describe('docs/spec', () => {
+	it('errors.md is the list of codes', () => {
+		const listed = rows(page('errors.md'), /^`/).map((cells) => [cells[0]?.replaceAll('`', ''), cells[1]]);
+		expect(listed).toEqual(Object.entries(CODES));
+	});
+	it('messages.md lists every kind with its limit and its fields', () => {
+		const listed = rows(page('messages.md'), /V\d+$/).map(([name, , limit, fields]) => ({ name, limit: Number(limit), fields }));
+		const built = SAMPLES.map(({ kind }) => ({ name: kind.name, limit: kind.maxBytes, fields: kind.shape.names?.join(', ') }));
+		const byName = (a: { name?: string | undefined }, b: { name?: string | undefined }) => ((a.name ?? '') < (b.name ?? '') ? -1 : 1);
+		expect(listed.sort(byName)).toEqual(built.sort(byName));
+	});
+	it('policy.md lists every public field', () => {
+		const listed = rows(page('policy.md'), /^`/).filter((cells) => cells[1] === 'yes');
+		expect(listed.map((cells) => cells[0]?.replaceAll('`', ''))).toEqual(publicPolicy.names);
+	});
+	it('job.md names constants that exist, with the values they have', () => {
+		const sources = ['announce', 'bidding', 'hire', 'follow', 'deliver', 'execute', 'contribute'].map((name) => `node/${name}`);
+		const code = [...sources, 'market/admit', 'protocol/limits']
+			.map((name) => readFileSync(new URL(`../../src/lib/${name}.ts`, import.meta.url), 'utf8'))
+			.join('\n');
+		for (const [, value, names] of rows(page('job.md'), /./).filter((cells) => /^`[A-Z_]+`/.test(cells[2] ?? ''))) {
+			for (const name of names?.match(/[A-Z_]{4,}/g) ?? []) {
+				const found = new RegExp(`const ${name} = ([\\d_]+);`).exec(code)?.[1];
+				expect(found, name).toBeDefined();
+				const number = Number(found?.replaceAll('_', ''));
+				const spelled = name.endsWith('_MS') ? [`${number} ms`, `${number / 1000} s`] : [String(number)];
+				expect(spelled.some((text) => value?.includes(text)), `${name} = ${number} in "${value}"`).toBe(true);
+			}
+		}
+	});
+});
