@@ -113,7 +113,10 @@ async function up(argv: string[]): Promise<void> {
 			port: relayPort,
 			key: process.env['FIREWEED_RELAY_KEY'] ?? path.join(ROOT, '.fireweed/relay.key'),
 			keepAlive: true,
-			log: (line) => console.error(`relay: ${line}`),
+			log: (line) => {
+				// Its minute-by-minute counts are for whoever runs a relay, not for whoever wants to chat.
+				if (!line.includes('"event":"counts"')) console.error(`relay: ${line}`);
+			},
 			signal: ending.signal
 		});
 		running.push({ end: () => relay.stop() });
