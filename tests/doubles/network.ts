@@ -65,6 +65,14 @@ export class Network {
 	vanish(peer: PeerId): void {
 		this.nodes.get(peer)?.vanish();
 		this.nodes.delete(peer);
+		this.tell(peer, 'silent', this.init.silenceMs);
+	}
+
+	/** Everyone else notices after `ms` that the peer is gone. */
+	tell(peer: PeerId, why: 'silent' | 'goodbye', ms: number): void {
+		this.init.clock.at(this.init.clock.monotonic() + ms, () => {
+			for (const node of this.nodes.values()) if (node.self !== peer) node.emit({ type: 'peer-down', peer, why });
+		});
 	}
 }
 
@@ -99,7 +107,13 @@ export class MemoryMesh implements Mesh {
 	}
 
 	goodbye(): void {
+		if (this.gone) return;
+		this.#network.tell(this.self, 'goodbye', this.#network.latency());
 		for (const channel of this.channels) channel.break('peer-lost', this.#network.latency());
+	}
+
+	emit(event: MeshEvent): void {
+		for (const observer of this.#observers) observer(event);
 	}
 
 	vanish(): void {
@@ -114,7 +128,7 @@ export class MemoryMesh implements Mesh {
 	peers(): readonly Peer[] {
 		return [...this.#network.nodes.keys()]
 			.filter((id) => id !== this.self)
-			.map((id) => ({ id, path: 'direct', roundTripMs: undefined }));
+			.map((id) => ({ id, path: 'direct', roundTripMs: 2 * this.#network.init.latencyMs }));
 	}
 
 	addRelay(): void {}
@@ -138,7 +152,13 @@ export class MemoryMesh implements Mesh {
 	async deliver(topic: Topic, message: Uint8Array, from: PeerId): Promise<void> {
 		if (this.gone) return;
 		this.#network.note(topic, from, this.self, message);
-		for (const { judge, hear } of this.#topics.get(topic) ?? []) if ((await judge(message)) === 'accept') hear(message);
+		for (const { judge, hear } of this.#topics.get(topic) ?? []) {
+			// A judge that fails knows nothing for the message; libp2p's validators are held to the same.
+			const verdict = await Promise.resolve(message)
+				.then(judge)
+				.catch(() => 'ignore');
+			if (verdict === 'accept') hear(message);
+		}
 	}
 
 	subscribe(topic: Topic, judge: Subscription['judge'], hear: Subscription['hear']): () => void {
@@ -187,8 +207,10 @@ export class MemoryChannel implements Channel {
 	#other: MemoryChannel | undefined;
 	readonly #items: Item[] = [];
 	#wake: (() => void) | undefined;
+	/** This side said its end; `#ended`: the other did, or the channel broke. */
 	#closed = false;
 	#ended = false;
+	#broken = false;
 	#lastArrival = 0;
 
 	constructor(network: Network, owner: MemoryMesh, peer: PeerId) {
@@ -204,20 +226,22 @@ export class MemoryChannel implements Channel {
 
 	send(message: Uint8Array): Promise<void> {
 		if (message.length > MAX_CHANNEL_MESSAGE) return Promise.reject(new Refusal('oversized'));
-		if (this.#closed || this.#ended) return Promise.reject(new Refusal('channel-closed'));
-		const meddled = this.#network.meddle?.(message, this.#owner.self, this.peer) ?? [message];
+		if (this.#closed || this.#broken) return Promise.reject(new Refusal('channel-closed'));
+		// A copy: the sender may change its buffer after the call.
+		const copy = message.slice();
+		const meddled = this.#network.meddle?.(copy, this.#owner.self, this.peer) ?? [copy];
 		for (const bytes of meddled) this.#post({ type: 'message', bytes });
 		return Promise.resolve();
 	}
 
 	close(): Promise<void> {
-		if (!this.#closed && !this.#ended) this.#post({ type: 'end' });
+		if (!this.#closed && !this.#broken) this.#post({ type: 'end' });
 		this.#closed = true;
 		return Promise.resolve();
 	}
 
 	abort(): void {
-		if (!this.#ended) this.#post({ type: 'error', error: new Refusal('channel-closed') });
+		if (!this.#broken) this.#post({ type: 'error', error: new Refusal('channel-closed') });
 		this.#closed = true;
 		this.#finish({ type: 'error', error: new Refusal('channel-closed') });
 	}
@@ -227,7 +251,9 @@ export class MemoryChannel implements Channel {
 		this.#closed = true;
 		const { clock } = this.#network.init;
 		const other = this.#other;
-		if (other !== undefined) clock.at(clock.monotonic() + ms, () => other.#finish({ type: 'error', error: new Refusal(code) }));
+		// Nothing overtakes: what was sent before arrives before.
+		this.#lastArrival = Math.max(this.#lastArrival, clock.monotonic() + ms);
+		if (other !== undefined) clock.at(this.#lastArrival, () => other.#finish({ type: 'error', error: new Refusal(code) }));
 	}
 
 	readonly messages: AsyncIterable<Uint8Array> = {
@@ -255,11 +281,14 @@ export class MemoryChannel implements Channel {
 	}
 
 	#finish(item: Item): void {
-		if (this.#ended) return;
-		if (item.type !== 'message') {
-			this.#ended = true;
+		if (item.type === 'error') {
+			if (this.#broken) return;
+			this.#broken = true;
 			this.#owner.channels.delete(this);
 		}
+		// After an end only a break can come, and whoever has read to the end need not hear of it.
+		if (this.#ended) return;
+		if (item.type !== 'message') this.#ended = true;
 		this.#items.push(item);
 		this.#wake?.();
 	}
