@@ -3,6 +3,8 @@
  * src/lib/engine/cpu.ts. One worker holds one model; to change it, the page starts another worker.
  */
 import * as Comlink from 'comlink';
+// Named here and not by the page: the library names this file too, and one build puts it out once. Two builds would each ship 14 MB.
+import runtime from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
 import { CODES, Refusal, type Code } from '#lib/protocol/errors.ts';
 import { openCore, type CpuCore } from './cpu/core.ts';
 import { download } from './cpu/download.ts';
@@ -73,7 +75,7 @@ function makeWorker(): CpuWorker {
 			post(port, { kind: 'progress', progress });
 		const totalBytes = Object.values(model.files).reduce((sum, file) => sum + file.bytes, 0);
 		const attempt = async (cache: RequestCache) => {
-			const bytes = await download(model, addresses, cache, onProgress);
+			const bytes = await download(model, { ...addresses, runtime }, cache, onProgress);
 			onProgress({ stage: 'preparing', loadedBytes: totalBytes, totalBytes });
 			const onChecking = () => onProgress({ stage: 'checking', loadedBytes: totalBytes, totalBytes });
 			return openCore(bytes, model, { monotonic, breathe, onChecking });

@@ -38,8 +38,8 @@ export interface RecordedModel {
 	readonly files: Readonly<Record<FileName, RecordedFile>>;
 }
 
-/** Absolute addresses of the files. */
-export type Addresses = Readonly<Record<FileName, string>>;
+/** Absolute addresses of the model's files. Where the library's own wasm lies, the worker that is built with it knows. */
+export type Addresses = Readonly<Record<Exclude<FileName, 'runtime'>, string>>;
 
 export interface LoadRequest {
 	readonly model: RecordedModel;

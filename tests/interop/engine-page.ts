@@ -3,7 +3,7 @@
  * carries the calls over Playwright.
  */
 import { createServer } from 'node:http';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -27,8 +27,10 @@ export type Fault = { readonly file: string } & (
 export interface EnginePage {
 	readonly page: Page;
 	readonly engine: Engine;
-	/** Names of every file asked for since the last call. */
+	/** Paths asked for since the last call, without the folder. */
 	asked(): string[];
+	/** Names of all files built. */
+	readonly files: readonly string[];
 	/** Replaces the faults; none heals all. */
 	plant(...faults: Fault[]): void;
 	make(init?: { readonly locks?: boolean; readonly silentTicks?: number; readonly hang?: boolean }): Promise<Engine>;
@@ -39,6 +41,8 @@ export interface EnginePage {
 	close(): Promise<void>;
 }
 
+/** A folder of a server that has others, as behind an IPFS gateway. */
+const BASE = '/ipfs/bafytest/';
 const TYPES: Readonly<Record<string, string>> = {
 	'.html': 'text/html',
 	'.js': 'text/javascript',
@@ -53,15 +57,24 @@ export async function openEnginePage(): Promise<EnginePage> {
 		base: './',
 		configFile: false,
 		logLevel: 'error',
-		worker: { format: 'es' },
-		build: { outDir: folder, emptyOutDir: true, target: 'es2022', assetsInlineLimit: 0 }
+		// Page and worker put their files in different places, as SvelteKit's build does: a file that both name would be shipped twice.
+		worker: { format: 'es', rollupOptions: { output: { assetFileNames: 'workers/assets/[name]-[hash][extname]' } } },
+		build: {
+			outDir: folder,
+			emptyOutDir: true,
+			target: 'es2022',
+			assetsInlineLimit: 0,
+			rollupOptions: { output: { assetFileNames: 'assets/[name]-[hash][extname]' } }
+		}
 	});
 	let faults: readonly Fault[] = [];
 	let asked: string[] = [];
 	const done = new Map<Fault, number>();
 	const server = createServer((incoming, outgoing) => {
-		const name = new URL(incoming.url ?? '/', 'http://local').pathname;
-		asked.push(path.basename(name));
+		const whole = new URL(incoming.url ?? '/', 'http://local').pathname;
+		asked.push(whole);
+		// Anything asked for outside the folder is not there: every address must be relative.
+		const name = whole.startsWith(BASE) ? whole.slice(BASE.length - 1) : '/outside';
 		const fault = faults.find(({ file }) => name.includes(file));
 		const file = path.join(folder, name === '/' ? 'index.html' : name);
 		readFile(file)
@@ -79,7 +92,7 @@ export async function openEnginePage(): Promise<EnginePage> {
 	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 	const browser = await chromium.launch({ executablePath: findChromium({ install: false }), args: [...LAUNCH_FLAGS] });
 	const page = await browser.newPage();
-	const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+	const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}${BASE}`;
 	await page.goto(address);
 	await page.waitForFunction(() => 'harness' in globalThis);
 	const engine = remoteEngine(page);
@@ -87,6 +100,7 @@ export async function openEnginePage(): Promise<EnginePage> {
 		page,
 		engine,
 		asked: () => asked.splice(0),
+		files: await readdir(folder, { recursive: true }),
 		plant(...planted) {
 			faults = planted;
 			done.clear();

@@ -1,7 +1,7 @@
 /** Fetches the files of a model. Reads no further than the recorded length, so a server cannot fill the memory. */
 import { Refusal } from '#lib/protocol/errors.ts';
 import type { LoadProgress } from '#lib/ports/engine.ts';
-import type { Addresses, FileName, RecordedModel } from '../messages.ts';
+import type { FileName, RecordedModel } from '../messages.ts';
 import type { ModelBytes } from './core.ts';
 
 /** Bytes between two reports of progress: some 80 reports for the 19 MB of the pocket model. */
@@ -13,7 +13,7 @@ const REPORT_EVERY_BYTES = 256 * 1024;
  */
 export async function download(
 	model: RecordedModel,
-	addresses: Addresses,
+	addresses: Readonly<Record<FileName, string>>,
 	cache: RequestCache,
 	onProgress: (progress: LoadProgress) => void
 ): Promise<ModelBytes> {

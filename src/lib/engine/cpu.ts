@@ -148,6 +148,7 @@ class CpuEngine implements Engine {
 		const news = signpost();
 		const ended = Promise.withResolvers<Outcome<GenerateEnd>>();
 		let over = false;
+		let tokens = 0;
 		const { mine, theirs } = line.openPort((message) => {
 			if (message.kind === 'step') queue.push(message.step);
 			if (message.kind === 'end') ended.resolve(message.outcome);
@@ -166,10 +167,17 @@ class CpuEngine implements Engine {
 		if (signal.aborted) stop();
 		try {
 			for (;;) {
-				const step = queue.shift();
-				if (step !== undefined) yield step;
-				else if (over) return opened(await end);
-				else await news.next();
+				// What the engine made ahead of a slow reader is not shown once it was stopped.
+				const step = signal.aborted ? undefined : queue.shift();
+				if (step !== undefined) {
+					tokens++;
+					yield step;
+				} else if (over) {
+					const whole = opened(await end);
+					return tokens === whole.tokens ? whole : { ...whole, reason: 'aborted', tokens };
+				} else {
+					await news.next();
+				}
 			}
 		} finally {
 			// Also when the reader leaves early: the engine is free again only when the worker has stopped.
