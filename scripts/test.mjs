@@ -44,6 +44,23 @@ const STAGES = {
 				`--outputFile.json=${report}`
 			])
 		),
+	/** Ports in real tabs, without the app around them. */
+	browser: () => {
+		const chromium = findChromium();
+		return counted('browser.json', vitestCount, (report) =>
+			tool(
+				'vitest/vitest.mjs',
+				[
+					'run',
+					'--config=tests/interop/vitest.config.ts',
+					'--reporter=default',
+					'--reporter=json',
+					`--outputFile.json=${report}`
+				],
+				{ CHROMIUM_PATH: chromium }
+			)
+		);
+	},
 	build: async () => {
 		const built = await buildWhenStale();
 		if (!built) console.log('build/ is already the build of these sources');

@@ -38,6 +38,15 @@ async function relays(port: number): Promise<string[]> {
 	return directory.relays;
 }
 
+function areUp(ports: number[]): Promise<boolean[]> {
+	const isUp = (port: number) =>
+		fetch(`http://127.0.0.1:${port}/`).then(
+			() => true,
+			() => false
+		);
+	return Promise.all(ports.map(isUp));
+}
+
 /** Pid of the relay below `pid`, found in /proc: what a person would kill. */
 async function relayPid(pid: number): Promise<number> {
 	const { readFileSync, readdirSync } = await import('node:fs');
@@ -90,20 +99,19 @@ test('killed without a chance to tidy up, it takes its relay with it', async () 
 	const started = start('--port', String(port), '--relay-port', String(relayPort));
 	await expect.poll(() => started.out.length, { timeout: 40_000 }).toBe(1);
 	started.process.kill('SIGKILL');
-	await expect
-		.poll(
-			() =>
-				Promise.all(
-					[port, relayPort].map((each) =>
-						fetch(`http://127.0.0.1:${each}/`).then(
-							() => 'up',
-							() => 'down'
-						)
-					)
-				),
-			{ timeout: 10_000 }
-		)
-		.toEqual(['down', 'down']);
+	await expect.poll(() => areUp([port, relayPort]), { timeout: 10_000 }).toEqual([false, false]);
+});
+
+test('ended by whoever ends npm, which passes no signal on', async () => {
+	const [port, relayPort] = await freePorts();
+	const npm = spawn('npm', ['start', '--', '--no-open', '--port', String(port), '--relay-port', String(relayPort)], {
+		stdio: ['ignore', 'pipe', 'ignore']
+	});
+	const out: string[] = [];
+	createInterface({ input: npm.stdout }).on('line', (line) => out.push(line));
+	await expect.poll(() => out.at(-1), { timeout: 40_000 }).toBe(`Fireweed is ready at http://127.0.0.1:${port}/`);
+	npm.kill('SIGTERM');
+	await expect.poll(() => areUp([port, relayPort]), { timeout: 10_000 }).toEqual([false, false]);
 });
 
 test('a named port that is taken is said; words it does not know are refused', async () => {
