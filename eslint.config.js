@@ -18,7 +18,7 @@ export default ts.config(
 	{
 		ignores: [
 			'build/',
-			'.svelte-kit/',
+			'**/.svelte-kit/',
 			'.toolchain/',
 			'.fireweed/',
 			'node_modules/',

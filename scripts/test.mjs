@@ -3,14 +3,14 @@
  *
  * node scripts/test.mjs            all stages
  * node scripts/test.mjs unit e2e   only these stages
- * node scripts/test.mjs --full     the long end-to-end tests of tests/full as well
+ * node scripts/test.mjs --full     a second build to compare, and the long end-to-end tests of tests/full, as well
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { bootstrap, BootstrapFailed, projectEnvironment, projectNode, ROOT } from './bootstrap.mjs';
-import { BuildFailed, buildWhenStale } from './build.mjs';
+import { BuildFailed, buildWhenStale, digestOf } from './build.mjs';
 import { findChromium, NoChromium } from './chromium.mjs';
 import { playwrightCount, vitestCount } from './test-count.mjs';
 
@@ -33,7 +33,14 @@ const STAGES = {
 		await tool('typescript/bin/tsc', ['-p', 'src/lib/protocol']);
 	},
 	lint: () => tool('eslint/bin/eslint.js', ['--max-warnings', '0', '.']),
-	format: () => tool('prettier/bin/prettier.cjs', ['--check', '--log-level', 'warn', '.']),
+	// What is generated, or comes from elsewhere, keeps its own form. `npm run format` in package.json says the same.
+	format: () =>
+		tool('prettier/bin/prettier.cjs', [
+			'--check',
+			'--log-level=warn',
+			'.',
+			...['!models', '!patches', '!tests/vectors/*.json', '!bench/results']
+		]),
 	unit: () =>
 		counted('unit.json', vitestCount, (report) =>
 			tool('vitest/vitest.mjs', [
@@ -66,8 +73,17 @@ const STAGES = {
 		if (!built) console.log('build/ is already the build of these sources');
 	},
 	e2e: () => endToEnd('e2e.json', 'tests/e2e/playwright.config.ts'),
+	// The same sources must give the same bytes, or an unchanged app gets a new CID.
+	rebuild: async () => {
+		const before = digestOf(['build']);
+		await buildWhenStale({ always: true });
+		if (digestOf(['build']) !== before) throw new StageFailed('a second build of the same sources gave other bytes');
+	},
 	full: () => endToEnd('full.json', 'tests/full/playwright.config.ts')
 };
+
+/** Minutes more, for before a release. */
+const ONLY_WHEN_FULL = ['rebuild', 'full'];
 
 /** Runs the stages named, or those of an ordinary run; resolves to the counts. Stops at the first stage that fails. */
 async function run(names) {
@@ -142,14 +158,14 @@ function tool(script, args, env = {}) {
 
 /** What was asked for, or undefined with the reason printed. */
 function stagesFor(asked) {
-	const full = asked.includes('--full') && existsSync(path.join(ROOT, 'tests/full'));
+	const full = asked.includes('--full');
 	const named = asked.filter((word) => word !== '--full');
 	const unknown = named.filter((name) => !Object.hasOwn(STAGES, name));
 	if (unknown.length > 0) {
 		console.error(`There is no stage ${unknown.join(', ')}. Stages: ${Object.keys(STAGES).join(', ')}.`);
 		return undefined;
 	}
-	return named.length > 0 ? named : Object.keys(STAGES).filter((name) => name !== 'full' || full);
+	return named.length > 0 ? named : Object.keys(STAGES).filter((name) => full || !ONLY_WHEN_FULL.includes(name));
 }
 
 async function main() {
