@@ -42,7 +42,8 @@ export async function openStage(browser: Browser): Promise<Stage> {
 	const trace = path.join(folder, 'trace');
 	const [relayPort, healthPort] = [await freePort(), await freePort()];
 	const env = { FIREWEED_RELAY_TRACE: trace, FIREWEED_RELAY_HEALTH_PORT: String(healthPort) };
-	const start = () => startRelay({ port: relayPort, key: path.join(folder, 'relay.key'), keepAlive: false, env, log: () => undefined });
+	const start = () =>
+		startRelay({ port: relayPort, key: path.join(folder, 'relay.key'), keepAlive: false, env, log: () => undefined });
 	let relay = await start();
 	const server: Serving = await serve({ root: BUILD, port: 0, relays: () => relay.addresses() });
 	const contexts: BrowserContext[] = [];
@@ -61,7 +62,8 @@ export async function openStage(browser: Browser): Promise<Stage> {
 			const lines = (await readFile(trace, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');
 			return lines.map((line) => Buffer.from(line.split(' ')[1] ?? '', 'hex'));
 		},
-		health: async () => (await (await fetch(`http://127.0.0.1:${healthPort}/health`)).json()) as Record<string, unknown>,
+		health: async () =>
+			(await (await fetch(`http://127.0.0.1:${healthPort}/health`)).json()) as Record<string, unknown>,
 		person: async (where = '') => {
 			const context = await browser.newContext();
 			contexts.push(context);

@@ -3,8 +3,9 @@ import { expect, test, type Page } from 'playwright/test';
 import { read } from '#lib/protocol/envelope.ts';
 import { executionReceipt } from '#lib/protocol/receipt.ts';
 import type { AssignedJob, Message, OriginatedJob, ReceiptRecord } from '#lib/ports/store.ts';
+import { startGateway } from '../doubles/gateway.ts';
 import { ortNode } from '../doubles/ort-node.ts';
-import { answered, contribute, openStage, send, table, type Person, type Stage } from './stage.ts';
+import { answered, BUILD, contribute, openStage, send, table, type Person, type Stage } from './stage.ts';
 
 /** Long enough for six checkpoints; honoured on loopback only. */
 const LONG = '?minTokens=200';
@@ -19,8 +20,14 @@ test.afterEach(async () => {
 
 const log = (page: Page) => page.getByRole('log');
 const lastAnswer = async (page: Page) =>
-	(await table<Message>(page, 'messages')).filter((message) => message.answer !== undefined).sort((a, b) => a.createdAt - b.createdAt).at(-1);
-const shownTokens = (page: Page) => log(page).innerText().then((text) => text.split(/\s+/).length);
+	(await table<Message>(page, 'messages'))
+		.filter((message) => message.answer !== undefined)
+		.sort((a, b) => a.createdAt - b.createdAt)
+		.at(-1);
+const shownTokens = (page: Page) =>
+	log(page)
+		.innerText()
+		.then((text) => text.split(/\s+/).length);
 
 /** Nothing went to a third party and nothing broke. */
 function clean(...people: Person[]): void {
@@ -48,7 +55,10 @@ async function replays(page: Page): Promise<void> {
 	const never = new AbortController().signal;
 	await engine.load(() => undefined, never);
 	const { seed, sampling, answerTokens } = receipt;
-	const steps = engine.generate({ turns, continueFrom: [], seed, sampling, minTokens: 200, maxTokens: Math.max(200, answerTokens) }, never);
+	const steps = engine.generate(
+		{ turns, continueFrom: [], seed, sampling, minTokens: 200, maxTokens: Math.max(200, answerTokens) },
+		never
+	);
 	const tokens: number[] = [];
 	let text = '';
 	for await (const step of steps) {
@@ -59,6 +69,18 @@ async function replays(page: Page): Promise<void> {
 	expect(answerTokens).toBeGreaterThanOrEqual(200);
 	expect(answer.answer.tokens).toEqual(tokens.slice(0, answerTokens));
 	if (tokens.length === answerTokens) expect(answer.text).toBe(text);
+}
+
+/** Waits until the service worker holds what an answer needs. */
+async function held(page: Page): Promise<void> {
+	await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+	const kept = () =>
+		page.evaluate(async () => {
+			const open = (await caches.keys()).map((name) => caches.open(name));
+			const requests = await Promise.all(open.map(async (cache) => (await cache).keys()));
+			return requests.flat().map((request) => new URL(request.url).pathname.split('.').at(-1));
+		});
+	await expect.poll(kept, { timeout: 30_000 }).toEqual(expect.arrayContaining(['onnx', 'wasm']));
 }
 
 test('1: a message is answered at once by this very tab, with no network but the first load', async () => {
@@ -86,7 +108,9 @@ test('2 and 3: a stranger answers over the mesh, and both hold the same receipt'
 	await expect(sheet).toContainText('The one who asked signed; the signature fits.');
 	const mine = (await table<ReceiptRecord>(asker.page, 'receipts'))[0];
 	await expect(sheet).toContainText(mine?.cid ?? 'none');
-	await expect.poll(async () => (await table<ReceiptRecord>(executor.page, 'receipts'))[0]?.counterpart !== undefined).toBe(true);
+	await expect
+		.poll(async () => (await table<ReceiptRecord>(executor.page, 'receipts'))[0]?.counterpart !== undefined)
+		.toBe(true);
 	const theirs = (await table<ReceiptRecord>(executor.page, 'receipts'))[0];
 	expect(theirs?.cid).toBe(mine?.cid);
 	expect(Object.values(theirs?.document ?? {})).toEqual(Object.values(mine?.document ?? {}));
@@ -94,10 +118,15 @@ test('2 and 3: a stranger answers over the mesh, and both hold the same receipt'
 	const seen = await stage.relayed();
 	expect(seen.length).toBeGreaterThanOrEqual(2);
 	for (const payload of seen) {
-		for (const secret of ['planted-secret-prompt', 'AssignJob', 'Frame', 'Checkpoint']) expect(payload.includes(secret)).toBe(false);
+		for (const secret of ['planted-secret-prompt', 'AssignJob', 'Frame', 'Checkpoint'])
+			expect(payload.includes(secret)).toBe(false);
 	}
-	const { introductions } = (await stage.health()) as { introductions: { relayedBytes: number; introductions: number } };
-	console.log(`relayed for a new pair, first contact to receipt: ${introductions.relayedBytes} bytes in ${introductions.introductions} introduction(s)`);
+	const { introductions } = (await stage.health()) as {
+		introductions: { relayedBytes: number; introductions: number };
+	};
+	console.log(
+		`relayed for a new pair, first contact to receipt: ${introductions.relayedBytes} bytes in ${introductions.introductions} introduction(s)`
+	);
 	expect(introductions.relayedBytes).toBeGreaterThan(0);
 	expect(introductions.relayedBytes).toBeLessThan(32 * 1024);
 	clean(asker, executor);
@@ -177,7 +206,9 @@ test('5: the relay is killed in mid-answer: the answer ends well, jobs go on wit
 	const jobs = await table<OriginatedJob>(asker.page, 'jobs');
 	expect(jobs.map((job) => job.state)).toEqual(['finished', 'finished']);
 	await stage.startRelay();
-	await expect.poll(async () => ((await stage.health()) as { reservations: number }).reservations, { timeout: 20_000 }).toBe(2);
+	await expect
+		.poll(async () => ((await stage.health()) as { reservations: number }).reservations, { timeout: 20_000 })
+		.toBe(2);
 	clean(asker, executor);
 });
 
@@ -188,15 +219,7 @@ test('6: without network the app opens, conversations and receipts are there, an
 	await answered(asker.page);
 	const said = (await lastAnswer(asker.page))?.text ?? '';
 	const { page, context } = asker;
-	await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
-	await expect
-		.poll(() =>
-			page.evaluate(async () => {
-				const names = await caches.keys();
-				const all = await Promise.all(names.map(async (name) => (await (await caches.open(name)).keys()).map((request) => request.url)));
-				return all.flat().some((url) => url.endsWith('.onnx')) && all.flat().some((url) => url.endsWith('.wasm'));
-			}), { timeout: 30_000 })
-		.toBe(true);
+	await held(page);
 	await context.setOffline(true);
 	await stage.killRelay();
 	await page.reload();
@@ -208,3 +231,29 @@ test('6: without network the app opens, conversations and receipts are there, an
 	await expect(page.getByRole('main')).toContainText('Pocket');
 	clean(asker);
 });
+
+for (const form of ['pathUrl', 'subdomainUrl'] as const) {
+	test(`7: from an IPFS gateway (${form}) the shell loads, answers, and answers again with the gateway gone`, async ({
+		context
+	}) => {
+		const gateway = await startGateway(BUILD);
+		const errors: string[] = [];
+		try {
+			const page = await context.newPage();
+			page.on('pageerror', (error) => errors.push(String(error)));
+			await page.goto(gateway[form]);
+			await send(page, 'What is Fireweed?', 'This device');
+			await answered(page);
+			await expect(log(page)).toContainText('browser tabs');
+			await held(page);
+			await gateway.close();
+			await page.reload();
+			await send(page, 'What is the capital of Peru?', 'This device');
+			await answered(page);
+			await expect(log(page)).toContainText('Lima');
+			expect(errors).toEqual([]);
+		} finally {
+			await gateway.close();
+		}
+	});
+}

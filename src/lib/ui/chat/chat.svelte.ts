@@ -66,10 +66,15 @@ export class Chat {
 	#later: ReturnType<typeof setTimeout> | undefined;
 	#showAt = 0;
 	#saveAt = 0;
+	/** Whether the messages kept are here; a new chat has none. */
+	#loaded: boolean;
+	/** Sent before they were: goes out behind them. */
+	#early: { readonly text: string; readonly place: Place } | undefined;
 
 	constructor(components: ChatComponents, conversation?: Conversation) {
 		this.#with = components;
 		this.conversation = conversation;
+		this.#loaded = conversation === undefined;
 	}
 
 	/** Reads the messages; answers no tab is writing any more become lost, with all their words. */
@@ -83,12 +88,20 @@ export class Chat {
 		for (const message of messages.filter(isAnswer))
 			if (message.answer.status === 'running')
 				this.#with.claims.whenFree(message.id, () => void this.#orphan(message.id));
+		this.#loaded = true;
+		const early = this.#early;
+		this.#early = undefined;
+		if (early !== undefined) this.send(early.text, early.place);
 	}
 
 	/** Sends a message and answers it. Returns false when there is nothing to send or an answer is still running. */
 	send(text: string, place: Place): boolean {
 		const words = text.trim();
-		if (words === '' || this.running) return false;
+		if (words === '' || this.running || this.#early !== undefined) return false;
+		if (!this.#loaded) {
+			this.#early = { text: words, place };
+			return true;
+		}
 		const { now, id } = this.#with;
 		const conversation = this.conversation ?? { id: id(), title: titleFrom(words), createdAt: now(), updatedAt: now() };
 		this.#keepHead(conversation);
