@@ -64,6 +64,7 @@ export class Chat {
 	#stop: AbortController | undefined;
 	#newest: Running | undefined;
 	#later: ReturnType<typeof setTimeout> | undefined;
+	#discarded = false;
 	#showAt = 0;
 	#saveAt = 0;
 	/** Whether the messages kept are here; a new chat has none. */
@@ -143,6 +144,12 @@ export class Chat {
 		if (!this.running || this.#stop?.signal.aborted) return;
 		this.running = { ...this.running, phase: { kind: 'stopping' } };
 		this.#stop?.abort();
+	}
+
+	/** The conversation is deleted: the answer under way ends, and nothing more is written down. */
+	discard(): void {
+		this.#discarded = true;
+		this.stop();
 	}
 
 	#find = (id: string): AnswerMessage | undefined =>
@@ -236,10 +243,12 @@ export class Chat {
 
 	#keepHead(conversation: Conversation): void {
 		this.conversation = conversation;
+		if (this.#discarded) return;
 		void this.#with.app.then(({ store }) => store.conversations.put(conversation)).catch(this.#with.notKept);
 	}
 
 	#keep(message: Message): void {
+		if (this.#discarded) return;
 		void this.#with.app.then(({ store }) => store.messages.put(message)).catch(this.#with.notKept);
 	}
 }

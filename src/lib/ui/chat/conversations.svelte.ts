@@ -99,7 +99,8 @@ export class Conversations {
 	async remove(id: string): Promise<void> {
 		const conversation = this.list.find((one) => one.id === id);
 		if (!conversation) return;
-		this.#chats.get(id)?.stop();
+		this.#chats.get(id)?.discard();
+		if (this.open.conversation?.id === id) this.open.discard();
 		this.list = this.list.filter((one) => one.id !== id);
 		if (this.open.conversation?.id === id) this.startNew();
 		this.#chats.delete(id);

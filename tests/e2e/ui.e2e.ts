@@ -1,0 +1,243 @@
+/** The screens of the built app, on the real tab: keyboard alone, for a screen reader, in both themes and at phone width. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { expect, test, type Page } from 'playwright/test';
+import { serve } from '../../scripts/serve.ts';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const PHONE = { width: 390, height: 844 };
+const DESK = { width: 1280, height: 800 };
+/** An engine that starts cold on two busy cores. */
+const FIRST_ANSWER_MS = 40_000;
+
+let site: Awaited<ReturnType<typeof serve>>;
+test.beforeAll(async () => {
+	site = await serve({ root: 'build', port: 0 });
+});
+test.afterAll(() => site.close());
+
+const message = (page: Page) => page.getByRole('textbox', { name: 'Message' });
+const log = (page: Page) => page.getByRole('log');
+const sendButton = (page: Page) => page.getByRole('button', { name: 'Send' });
+const stopButton = (page: Page) => page.getByRole('button', { name: 'Stop' });
+
+async function ask(page: Page, prompt: string): Promise<void> {
+	await message(page).fill(prompt);
+	await sendButton(page).click();
+	await expect(sendButton(page)).toBeVisible({ timeout: FIRST_ANSWER_MS });
+}
+
+/** What axe finds, one line each. Runs through the debugger, which the page's policy does not bind. */
+async function violations(page: Page): Promise<string[]> {
+	await page.evaluate(AXE);
+	return page.evaluate(async () => {
+		const { axe } = globalThis as unknown as {
+			axe: { run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> };
+		};
+		const found = await axe.run();
+		return found.violations.flatMap(({ id, nodes }) =>
+			nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary}`)
+		);
+	});
+}
+
+for (const colorScheme of ['light', 'dark'] as const)
+	for (const viewport of [DESK, PHONE])
+		test(`axe finds nothing: ${colorScheme}, ${viewport.width} px`, async ({ browser }) => {
+			const context = await browser.newContext({ colorScheme, viewport });
+			const page = await context.newPage();
+			try {
+				await page.goto(site.url);
+				await expect(message(page)).toBeVisible();
+				expect(await violations(page), 'the empty chat').toEqual([]);
+
+				await ask(page, 'What is the capital of Peru?');
+				await expect(log(page)).toContainText('Lima');
+				await page.getByRole('radio', { name: 'The mesh' }).check();
+				await expect(page.getByText('can read your prompt and sees your address')).toBeVisible();
+				expect(await violations(page), 'a chat').toEqual([]);
+
+				if (viewport === PHONE) {
+					await page.getByRole('button', { name: 'Menu' }).click();
+					await expect(page.getByRole('dialog').getByRole('link', { name: 'New chat' })).toBeVisible();
+					expect(await violations(page), 'the drawer').toEqual([]);
+					await page.keyboard.press('Escape');
+				}
+				await page.goto(`${site.url}#/contribute`);
+				await expect(page.getByRole('button', { name: 'Start contributing' })).toBeVisible();
+				expect(await violations(page), 'contribute').toEqual([]);
+				await page.goto(`${site.url}#/receipts`);
+				await expect(page.getByText('No receipts yet.')).toBeVisible();
+				expect(await violations(page), 'receipts').toEqual([]);
+				await page.goto(`${site.url}#/receipts?cid=bafyunknown`);
+				await expect(page.getByRole('dialog')).toContainText('does not hold that receipt');
+				expect(await violations(page), 'a receipt').toEqual([]);
+
+				const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+				expect(wide, 'nothing is wider than the window').toBeLessThanOrEqual(0);
+			} finally {
+				await context.close();
+			}
+		});
+
+test('with the keyboard alone: skip, ask, stop, choose, rename, delete, undo', async ({ page }) => {
+	await page.goto(`${site.url}?minTokens=400`);
+	await expect(message(page)).toBeFocused();
+
+	await page.evaluate(() => (document.activeElement as HTMLElement).blur());
+	await page.keyboard.press('Tab');
+	await expect(page.getByRole('link', { name: 'Skip to content' })).toBeFocused();
+	await page.keyboard.press('Enter');
+	await expect(page.getByRole('main')).toBeFocused();
+
+	await message(page).focus();
+	await page.keyboard.type('Tell me a story about a fox');
+	await page.keyboard.press('Shift+Enter');
+	await page.keyboard.type('and a hen');
+	await expect(message(page)).toHaveValue('Tell me a story about a fox\nand a hen');
+	await page.keyboard.press('Enter');
+	await expect(stopButton(page)).toBeVisible();
+	await expect(sendButton(page)).toHaveCount(0);
+	await expect(page.getByRole('article', { name: 'Answer' })).toContainText(/\w{3}/, { timeout: FIRST_ANSWER_MS });
+	await expect
+		.poll(() => page.locator('article[aria-label="Answer"] .words').innerText(), { timeout: FIRST_ANSWER_MS })
+		.toMatch(/\w+ \w+ \w+/);
+	await page.keyboard.press('Escape');
+	await expect(sendButton(page)).toBeVisible();
+	await expect(log(page)).toContainText('Stopped');
+	await expect(message(page)).toBeFocused();
+
+	await page.getByRole('radio', { name: 'This device' }).focus();
+	await page.keyboard.press('ArrowRight');
+	await expect(page.getByRole('radio', { name: 'The mesh' })).toBeChecked();
+	await page.keyboard.press('ArrowLeft');
+	await expect(page.getByRole('radio', { name: 'This device' })).toBeChecked();
+
+	const row = page.getByRole('navigation', { name: 'Conversations' }).getByRole('listitem');
+	await row.getByRole('button', { name: 'Rename' }).focus();
+	await page.keyboard.press('Enter');
+	await page.keyboard.type('A fox');
+	await page.keyboard.press('Enter');
+	await expect(row.getByRole('link', { name: 'A fox' })).toBeFocused();
+	await expect(page).toHaveTitle('A fox · Fireweed');
+	await row.getByRole('button', { name: 'Delete' }).focus();
+	await page.keyboard.press('Enter');
+	await expect(row).toHaveCount(0);
+	await page.getByRole('button', { name: 'Undo' }).focus();
+	await page.keyboard.press('Enter');
+	await expect(row.getByRole('link', { name: 'A fox' })).toBeVisible();
+	await expect(log(page)).toContainText('and a hen');
+});
+
+test('a streaming answer is announced by the sentence, never by the token', async ({ page }) => {
+	await page.goto(site.url);
+	await expect(log(page)).toHaveAttribute('aria-live', 'off');
+	const announcer = page.locator('[data-announcer]');
+	await expect(announcer).toHaveAttribute('aria-live', 'polite');
+	await announcer.evaluate((element) => {
+		const heard: string[] = [];
+		Object.assign(globalThis, { heard });
+		new MutationObserver((records) => {
+			for (const record of records) {
+				if (record.type === 'characterData') heard.push(`changed: ${record.target.textContent}`);
+				for (const node of record.addedNodes) if (node.textContent?.trim()) heard.push(node.textContent);
+			}
+		}).observe(element, { childList: true, subtree: true, characterData: true });
+	});
+	await ask(page, 'What is Fireweed?');
+	const shown = await page.locator('article[aria-label="Answer"] .words').innerText();
+	const heard = () => page.evaluate(() => (globalThis as unknown as { heard: string[] }).heard);
+	await expect
+		.poll(async () => (await heard()).join(' ').replaceAll(/\s+/g, ' ').trim())
+		.toBe(shown.replaceAll(/\s+/g, ' ').trim());
+	const sentences = await heard();
+	expect(sentences.length).toBeGreaterThan(1);
+	for (const sentence of sentences) expect(sentence).toMatch(/[.!?]$/);
+});
+
+test('a draft, a conversation and a running answer survive a reload', async ({ page }) => {
+	await page.goto(`${site.url}?minTokens=400`);
+	await message(page).fill('half a thought');
+	await page.reload();
+	await expect(message(page)).toHaveValue('half a thought');
+
+	await message(page).fill('What is Fireweed?');
+	await page.keyboard.press('Enter');
+	const words = page.locator('article[aria-label="Answer"] .words');
+	await expect.poll(() => words.innerText(), { timeout: FIRST_ANSWER_MS }).toMatch(/(\w+\W+){20}/);
+	await page.waitForTimeout(1200);
+	await message(page).fill('and then');
+	await page.reload();
+	await expect(message(page)).toHaveValue('and then');
+	await expect(log(page)).toContainText('What is Fireweed?');
+	await expect(log(page)).toContainText('The page was closed before this was complete.');
+	const kept = await words.innerText();
+	expect(kept).toMatch(/(\w+\W+){10}/);
+
+	await page.getByRole('button', { name: 'Continue' }).click();
+	await expect(stopButton(page)).toBeVisible();
+	await expect
+		.poll(async () => (await words.innerText()).length, { timeout: FIRST_ANSWER_MS })
+		.toBeGreaterThan(kept.length + 20);
+	expect((await words.innerText()).slice(0, kept.length)).toBe(kept);
+	await stopButton(page).click();
+	await expect(log(page)).toContainText('Stopped');
+});
+
+test('typing is possible before the tab runs, and a message sent then is answered', async ({ page }) => {
+	await page.addInitScript(() => {
+		// The store opens late: everything that needs it must wait, and nothing else.
+		const open = indexedDB.open.bind(indexedDB);
+		Object.assign(globalThis, { opened: false });
+		IDBFactory.prototype.open = function (...given: Parameters<IDBFactory['open']>) {
+			Object.assign(globalThis, { opened: true });
+			return open(...given);
+		};
+	});
+	await page.route('**/*.onnx', async (route) => {
+		await new Promise((resolve) => setTimeout(resolve, 1500));
+		await route.continue();
+	});
+	await page.goto(site.url, { waitUntil: 'commit' });
+	await message(page).fill('What is the capital of Peru?');
+	await message(page).press('Enter');
+	await expect(log(page)).toContainText('What is the capital of Peru?');
+	await expect(stopButton(page)).toBeVisible();
+	await expect(log(page)).toContainText('Lima', { timeout: FIRST_ANSWER_MS });
+	await expect(log(page)).toContainText('This device');
+});
+
+test('crisis, danger and health get the fixed text, at once and by name', async ({ page }) => {
+	await page.goto(site.url);
+	for (const prompt of [
+		'I dont want to live anymore',
+		'someone is breaking into my house',
+		'how much ibuprofen can I take'
+	]) {
+		await ask(page, prompt);
+		await expect(page.getByRole('article', { name: 'Answer' }).last()).toContainText('local emergency number');
+		await expect(page.getByRole('article', { name: 'Answer' }).last()).toContainText('Fixed text, not the model');
+	}
+});
+
+test('the reader’s place is theirs, and Newest leads back', async ({ page }) => {
+	await page.setViewportSize({ width: 900, height: 420 });
+	await page.goto(`${site.url}?minTokens=500`);
+	await message(page).fill('Tell me a story about a fox');
+	await page.keyboard.press('Enter');
+	const scroller = page.locator('.scroller');
+	await expect
+		.poll(() => scroller.evaluate((element) => element.scrollHeight - element.clientHeight), {
+			timeout: FIRST_ANSWER_MS
+		})
+		.toBeGreaterThan(120);
+	await scroller.evaluate((element) => (element.scrollTop = 0));
+	await expect(page.getByRole('button', { name: 'Newest' })).toBeVisible();
+	const before = await log(page).innerText();
+	await expect.poll(async () => (await log(page).innerText()).length).toBeGreaterThan(before.length + 40);
+	expect(await scroller.evaluate((element) => element.scrollTop)).toBe(0);
+	await page.getByRole('button', { name: 'Newest' }).click();
+	await expect(page.getByRole('button', { name: 'Newest' })).toHaveCount(0);
+	await page.keyboard.press('Escape');
+	await expect(sendButton(page)).toBeVisible();
+});

@@ -1,0 +1,313 @@
+/** A conversation's life without a browser: send, stop, lose, continue, reload, rename, delete, undo. */
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Message } from '#lib/ports/store.ts';
+import { Refusal } from '#lib/protocol/errors.ts';
+import { titleFrom, turnsBefore } from '#lib/ui/chat/answering.ts';
+import { Chat, type Claims } from '#lib/ui/chat/chat.svelte.ts';
+import { Conversations, UNDO_MS } from '#lib/ui/chat/conversations.svelte.ts';
+import { hearJob } from '#lib/ui/contribute/contribution.svelte.ts';
+import { fakeApp, fakeStore, pieces, type Script } from '../doubles/app.ts';
+
+/** Claims of a profile: what a tab held is free once the tab is closed. */
+function profileClaims() {
+	const held = new Set<string>();
+	const waiting = new Map<string, () => void>();
+	const claims: Claims = {
+		hold(message) {
+			held.add(message);
+			return () => held.delete(message);
+		},
+		whenFree: (message, then) => (held.has(message) ? void waiting.set(message, then) : then())
+	};
+	const closeTab = () => {
+		held.clear();
+		for (const then of waiting.values()) then();
+	};
+	return { claims, closeTab };
+}
+
+let ids = 0;
+function profile(script: Partial<Script> = {}, store = fakeStore()) {
+	const double = fakeApp({ loadMs: 60, tokenMs: 20, ...script }, store);
+	const { claims, closeTab } = profileClaims();
+	const problems: unknown[] = [];
+	let open: string | undefined;
+	const components = {
+		app: Promise.resolve(double.app),
+		now: Date.now,
+		id: () => `id${++ids}`,
+		claims,
+		notKept: (error: unknown) => problems.push(error),
+		place: { get: () => open, set: (id: string | undefined) => (open = id) }
+	};
+	return { ...double, components, closeTab, problems, chat: new Chat(components), remembered: () => open };
+}
+
+const answerOf = (chat: Chat) => chat.messages.at(-1)?.answer;
+const textOf = (chat: Chat) => chat.messages.at(-1)?.text;
+const settle = () => vi.advanceTimersByTimeAsync(10_000);
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+describe('a chat', () => {
+	test('answers on this device, streams, and keeps everything', async () => {
+		const { chat, store, wishes } = profile();
+		expect(chat.send('  What is the capital of Peru?\n', 'device')).toBe(true);
+		expect(chat.messages.map(({ role, text }) => [role, text])).toEqual([
+			['user', 'What is the capital of Peru?'],
+			['assistant', '']
+		]);
+		expect(chat.send('again', 'device'), 'one at a time').toBe(false);
+		const seen = new Set<string>();
+		for (let i = 0; i < 40; i++) {
+			await vi.advanceTimersByTimeAsync(20);
+			seen.add(textOf(chat) ?? '');
+		}
+		await settle();
+		expect(seen.size, 'it streams').toBeGreaterThan(3);
+		expect(textOf(chat)).toBe('The capital of Peru is Lima.');
+		expect(answerOf(chat)).toMatchObject({ by: 'device', status: 'done', model: 'Pocket model', price: 0 });
+		expect(chat.running).toBeUndefined();
+		expect((await store.messages.of(chat.conversation?.id ?? '')).map(({ text }) => text)).toEqual(
+			chat.messages.map(({ text }) => text)
+		);
+		expect((await store.conversations.list()).map(({ title }) => title)).toEqual(['What is the capital of Peru?']);
+		expect(wishes[0]?.wish).toMatchObject({ continueFrom: [], minTokens: 0, sampling: { temperatureMilli: 0 } });
+	});
+
+	test('answers over the mesh with who, price and receipt', async () => {
+		const { chat } = profile();
+		chat.send('What is Fireweed?', 'mesh');
+		const phases = new Set<string>();
+		for (let i = 0; i < 60; i++) {
+			await vi.advanceTimersByTimeAsync(20);
+			if (chat.running) phases.add(chat.running.phase.kind);
+		}
+		await settle();
+		expect([...phases]).toEqual(expect.arrayContaining(['starting', 'asking', 'reaching', 'writing']));
+		expect(answerOf(chat)).toMatchObject({ by: 'mesh', status: 'done', region: 'Lisbon', sameAccount: false });
+		expect(answerOf(chat)?.receipt).toMatch(/^bafy/);
+		expect(answerOf(chat)?.price).toBeGreaterThan(0);
+	});
+
+	test('Stop keeps the words and goes on from them', async () => {
+		const { chat, wishes } = profile();
+		chat.send('What is Fireweed?', 'device');
+		await vi.advanceTimersByTimeAsync(400);
+		const before = answerOf(chat)?.tokens.length ?? 0;
+		expect(before).toBeGreaterThan(2);
+		chat.stop();
+		expect(chat.running?.phase.kind).toBe('stopping');
+		await settle();
+		expect(answerOf(chat)).toMatchObject({ status: 'stopped', code: undefined });
+		const words = textOf(chat) ?? '';
+		chat.goOn(chat.messages.at(-1)?.id ?? '', 'mesh');
+		await settle();
+		expect(wishes.at(-1)).toMatchObject({
+			place: 'mesh',
+			wish: { continueFrom: { length: answerOf(chat)?.seams[0] === undefined ? 0 : pieces(words).length } }
+		});
+		expect(textOf(chat)?.startsWith(words)).toBe(true);
+		expect(textOf(chat)).toMatch(/switch it off\.$/);
+		expect(answerOf(chat)).toMatchObject({ status: 'done', by: 'mesh', seams: [words.length] });
+		expect(chat.messages).toHaveLength(2);
+	});
+
+	test('Stop before anything came, and an engine that does not listen', async () => {
+		const { chat, app } = profile();
+		chat.send('a', 'device');
+		chat.stop();
+		await settle();
+		expect(answerOf(chat)).toMatchObject({ status: 'stopped' });
+
+		app.answerHere = async function* () {
+			yield { type: 'words', text: 'never', tokens: [1], position: 0 };
+			await new Promise(() => {});
+		};
+		chat.retry(chat.messages.at(-1)?.id ?? '', 'device');
+		await vi.advanceTimersByTimeAsync(100);
+		chat.stop();
+		await vi.advanceTimersByTimeAsync(4_100);
+		expect(answerOf(chat)).toMatchObject({ status: 'stopped' });
+		expect(textOf(chat)).toBe('never');
+		expect(chat.running).toBeUndefined();
+	});
+
+	test('a lost answer keeps every word and its partial receipt; Continue completes it here', async () => {
+		const { chat, wishes, script } = profile({ loseAfter: 9 });
+		chat.send('What is Fireweed?', 'mesh');
+		await settle();
+		expect(answerOf(chat)).toMatchObject({ status: 'lost', code: 'peer-lost' });
+		expect(answerOf(chat)?.tokens).toHaveLength(9);
+		expect(answerOf(chat)?.receipt).toMatch(/^bafy/);
+		chat.goOn(chat.messages.at(-1)?.id ?? '', 'device');
+		await settle();
+		expect(wishes.at(-1)?.wish.continueFrom).toHaveLength(9);
+		expect(textOf(chat)).toBe(pieces(script.answer('')).join(''));
+		expect(answerOf(chat)?.status).toBe('done');
+	});
+
+	test('nobody offers: nothing is kept but the question, and Retry asks again', async () => {
+		const { chat, script } = profile({ alone: true });
+		chat.send('What is Fireweed?', 'mesh');
+		await settle();
+		expect(answerOf(chat)).toMatchObject({ status: 'failed', code: 'no-bids' });
+		Object.assign(script, { alone: false });
+		chat.retry(chat.messages.at(-1)?.id ?? '', 'mesh');
+		await settle();
+		expect(answerOf(chat)).toMatchObject({ status: 'done', code: undefined });
+	});
+
+	test('a stream that throws, or ends without a last word, is lost and not for ever running', async () => {
+		const { chat, app } = profile();
+		app.answerHere = async function* () {
+			yield { type: 'words', text: 'half', tokens: [1], position: 0 };
+			throw new Refusal('out-of-memory');
+		};
+		chat.send('a', 'device');
+		await settle();
+		expect(answerOf(chat)).toMatchObject({ status: 'lost', code: 'out-of-memory' });
+		app.answerHere = async function* () {};
+		chat.send('b', 'device');
+		await settle();
+		expect(answerOf(chat)).toMatchObject({ status: 'failed', code: 'internal' });
+	});
+
+	test.each(['device', 'mesh'] as const)('a crisis never reaches a model (%s)', async (place) => {
+		const { chat, wishes } = profile();
+		chat.send('I want to die', place);
+		await settle();
+		expect(answerOf(chat)).toMatchObject({ by: 'fixed', status: 'done' });
+		expect(textOf(chat)).toContain('local emergency number');
+		expect(wishes).toEqual([]);
+		chat.send('What is Fireweed?', place);
+		await settle();
+		expect(wishes[0]?.wish.turns).toEqual([{ role: 'user', content: 'What is Fireweed?' }]);
+	});
+
+	test('a reload in mid-answer: another tab writes on, or the words stay and can go on', async () => {
+		const { chat, components, closeTab, store } = profile({ tokenMs: 200 });
+		chat.send('What is Fireweed?', 'device');
+		await vi.advanceTimersByTimeAsync(2_500);
+		const other = new Chat(components, chat.conversation);
+		await other.load();
+		expect(answerOf(other)?.status).toBe('running');
+		const kept = (await store.messages.of(chat.conversation?.id ?? '')).at(-1)?.text ?? '';
+		expect(kept.length).toBeGreaterThan(20);
+		closeTab();
+		await vi.advanceTimersByTimeAsync(1);
+		expect(answerOf(other)).toMatchObject({ status: 'lost', code: 'aborted' });
+		expect(textOf(other)?.startsWith(kept)).toBe(true);
+	});
+
+	test('what cannot be kept is said, and the chat goes on', async () => {
+		const { chat, store, problems } = profile();
+		for (const table of Object.values(store.tables)) table.refuse = new Refusal('storage-full');
+		chat.send('What is Fireweed?', 'device');
+		await settle();
+		expect(answerOf(chat)?.status).toBe('done');
+		expect(problems.length).toBeGreaterThan(0);
+	});
+});
+
+describe('turns and titles', () => {
+	const message = (
+		order: number,
+		role: Message['role'],
+		text: string,
+		answer?: Partial<NonNullable<Message['answer']>>
+	) => ({ id: `${order}`, conversation: 'c', createdAt: 0, order, role, text, ...(answer && { answer }) }) as Message;
+
+	test('answers that came to nothing go with their question; words that came stay', () => {
+		const messages = [
+			message(0, 'user', 'a'),
+			message(1, 'assistant', '', { by: 'mesh', status: 'failed' }),
+			message(2, 'user', 'b'),
+			message(3, 'assistant', 'half', { by: 'mesh', status: 'lost' }),
+			message(4, 'user', 'c'),
+			message(5, 'assistant', '', { by: 'device', status: 'running' })
+		];
+		expect(turnsBefore(messages, 5).map(({ content }) => content)).toEqual(['b', 'half', 'c']);
+	});
+
+	test('a title is the first line, cut at a word', () => {
+		expect(titleFrom(' What is it?\nreally')).toBe('What is it?');
+		expect(titleFrom('word '.repeat(40))).toMatch(/^(word ){10,}word…$/);
+	});
+});
+
+describe('conversations', () => {
+	async function started() {
+		const made = profile();
+		const conversations = new Conversations(made.components);
+		const stop = await conversations.start();
+		return { ...made, conversations, stop };
+	}
+
+	test('are listed, renamed, deleted and brought back with every message', async () => {
+		const { conversations, store, remembered } = await started();
+		conversations.open.send('What is Fireweed?', 'device');
+		conversations.began();
+		await settle();
+		const id = conversations.open.conversation?.id ?? '';
+		expect(remembered()).toBe(id);
+		await conversations.rename(id, '  A plant ');
+		expect(conversations.list.map(({ title }) => title)).toEqual(['A plant']);
+
+		await conversations.remove(id);
+		expect(conversations.list).toEqual([]);
+		expect(conversations.open.messages).toEqual([]);
+		expect(await store.messages.of(id)).toEqual([]);
+		await conversations.undo();
+		expect(conversations.open.conversation?.title).toBe('A plant');
+		expect(conversations.open.messages).toHaveLength(2);
+
+		await conversations.remove(id);
+		await vi.advanceTimersByTimeAsync(UNDO_MS + 1);
+		expect(conversations.deleted).toBeUndefined();
+	});
+
+	test('an answer goes on while another conversation is read', async () => {
+		const { conversations } = await started();
+		conversations.open.send('What is Fireweed?', 'device');
+		conversations.began();
+		await vi.advanceTimersByTimeAsync(300);
+		const first = conversations.open;
+		conversations.startNew();
+		expect(conversations.open.messages).toEqual([]);
+		await settle();
+		expect(answerOf(first)?.status).toBe('done');
+		await conversations.choose(first.conversation?.id ?? '');
+		expect(textOf(conversations.open)).toMatch(/switch it off\.$/);
+	});
+
+	test('deleting a conversation that is being answered leaves nothing behind', async () => {
+		const { conversations, store } = await started();
+		conversations.open.send('What is Fireweed?', 'device');
+		conversations.began();
+		await vi.advanceTimersByTimeAsync(300);
+		const id = conversations.open.conversation?.id ?? '';
+		await conversations.remove(id);
+		await settle();
+		expect(await store.messages.of(id)).toEqual([]);
+		expect(await store.conversations.get(id)).toBeUndefined();
+	});
+});
+
+describe('contributing', () => {
+	test('a list of jobs from events, newest first, without texts', () => {
+		const events = [
+			{ type: 'started', job: 'a', sameAccount: false },
+			{ type: 'progress', job: 'a', tokens: 8 },
+			{ type: 'started', job: 'b', sameAccount: true },
+			{ type: 'ended', job: 'a', status: 'success', tokens: 12, price: 4800, receipt: 'bafy', code: undefined },
+			{ type: 'considered', job: 'c', verdict: 'bid' }
+		] as Parameters<typeof hearJob>[1][];
+		const jobs = events.reduce<ReturnType<typeof hearJob>>((list, event) => hearJob(list, event, 1), []);
+		expect(jobs.map(({ id, state, tokens, sameAccount }) => [id, state, tokens, sameAccount])).toEqual([
+			['b', 'running', 0, true],
+			['a', 'success', 12, false]
+		]);
+	});
+});

@@ -1,0 +1,182 @@
+/** What people are told: every code has words, and the words keep the house's rules. */
+import { describe, expect, test } from 'vitest';
+import { trouble, waiting, who } from '#lib/ui/chat/foot.ts';
+import { emptyAnswer } from '#lib/ui/chat/answering.ts';
+import { byDay } from '#lib/ui/chat/days.ts';
+import { sentencesFrom, spokenForm } from '#lib/ui/chat/sentences.ts';
+import { ago, bytes, credits, perThousand, short, speed } from '#lib/ui/numbers.ts';
+import { exported, fieldsOf, meaning, signatureWords } from '#lib/ui/receipts/receipt-words.ts';
+import { notices, type Facts } from '#lib/ui/shell/notices.ts';
+import { codeOfThrown, WORDS, wordsFor } from '#lib/ui/words.ts';
+import { CODES, Refusal } from '#lib/protocol/errors.ts';
+import type { OpenedReceipt } from '#lib/node/app.ts';
+
+describe('words', () => {
+	test('every code of protocol/errors has words, and no other', () => {
+		expect(Object.keys(WORDS).sort()).toEqual(Object.keys(CODES).sort());
+	});
+
+	test.each(Object.entries(WORDS))(
+		'%s: says what happened, what is safe and what to do, in plain words',
+		(_, words) => {
+			expect(words.happened).toMatch(/^[A-Z].*\.$/);
+			expect(words.safe).toMatch(/^[A-Z].*\.$/);
+			expect(words.todo).toMatch(/^$|^[A-Z].*\.$/);
+			for (const text of Object.values(words) as string[])
+				expect(text).not.toMatch(
+					/\b(executor|originator|epoch|libp2p|CID|canonical|decentrali|error code|peer-|Oops|sorry)\b/i
+				);
+		}
+	);
+
+	test('anything thrown has a code', () => {
+		expect(codeOfThrown(new Refusal('storage-full'))).toBe('storage-full');
+		expect(codeOfThrown({ code: 'ENOENT' })).toBe('internal');
+		expect(codeOfThrown(new DOMException('no', 'AbortError'))).toBe('aborted');
+		expect(codeOfThrown(undefined)).toBe('internal');
+		expect(wordsFor('toString')).toBe(WORDS.internal);
+	});
+});
+
+describe('the foot of an answer', () => {
+	test('says who answered, and what the other side only says of itself', () => {
+		expect(who(emptyAnswer('device'))).toBe('This device');
+		const mesh = { ...emptyAnswer('mesh'), executor: '12D3KooW' };
+		expect(who(mesh)).toBe("Someone's computer");
+		expect(who({ ...mesh, region: 'Lisbon' })).toBe("Someone's computer (says it is in Lisbon)");
+		expect(who({ ...mesh, sameAccount: true })).toBe('Another tab of yours');
+	});
+
+	test('a lost answer says that its words are kept', () => {
+		const lost = { ...emptyAnswer('mesh'), status: 'lost', code: 'peer-lost' } as const;
+		expect(trouble(lost, true)).toBe('The computer that answered went away. Every word that came is kept.');
+		expect(trouble({ ...lost, status: 'stopped' }, true)).toBe('Stopped');
+		expect(trouble({ ...lost, status: 'done' }, true)).toBeUndefined();
+	});
+
+	test('a load says its bytes', () => {
+		const progress = { stage: 'fetching', loadedBytes: 900_000, totalBytes: 5_400_000 } as const;
+		expect(waiting({ kind: 'loading', progress })).toBe('Loading the pocket model: 0.9 MB of 5.4 MB');
+	});
+});
+
+describe('numbers', () => {
+	test('carry units', () => {
+		expect([speed(41.23), speed(3.14159), bytes(5_366_421)]).toEqual(['41 tok/s', '3.1 tok/s', '5.4 MB']);
+		expect([credits(0), credits(400_000), credits(1_000_000), perThousand(400_000)]).toEqual([
+			'free',
+			'0.4 credits',
+			'1 credit',
+			'0.4 credits per 1,000 tokens'
+		]);
+		expect([ago(0, 30_000), ago(0, 180_000), ago(0, 86_400_000)]).toEqual(['now', '3 minutes ago', 'yesterday']);
+		expect(short('12D3KooWJ8kqX5SNGbYw4dUqVvqkBEJ3bQ1v')).toBe('12D3KooW…J3bQ1v');
+	});
+
+	test('conversations stand under their day', () => {
+		const noon = new Date(2026, 10, 21, 12).getTime();
+		const at = (id: string, updatedAt: number) => ({ id, title: id, createdAt: 0, updatedAt });
+		const days = byDay(
+			[at('old', new Date(2026, 8, 2).getTime()), at('now', noon), at('late', noon - 13 * 3_600_000)],
+			noon
+		);
+		expect(days.map(({ day, conversations }) => [day, ...conversations.map(({ id }) => id)])).toEqual([
+			['Today', 'now'],
+			['Yesterday', 'late'],
+			['September 2026', 'old']
+		]);
+	});
+});
+
+describe('reading aloud', () => {
+	test('tells each sentence once and keeps what is not complete', () => {
+		const whole = 'Fireweed grows back. It is pink! Is it';
+		const first = sentencesFrom(whole, 0, false);
+		expect(first.sentences).toEqual(['Fireweed grows back.', 'It is pink!']);
+		expect(sentencesFrom(`${whole} tall?`, first.upTo, true).sentences).toEqual(['Is it tall?']);
+	});
+
+	test('does not spell out markdown', () => {
+		expect(spokenForm('## **Bold** and `code`, [a link](https://example.org)')).toBe('Bold and code , a link');
+	});
+});
+
+describe('the strip', () => {
+	const calm: Facts = {
+		broken: undefined,
+		notKept: undefined,
+		insecure: false,
+		shell: 'ready',
+		relaysToConfirm: [],
+		online: true,
+		relaysDown: false,
+		forgetful: false,
+		second: false
+	};
+	const ids = (facts: Partial<Facts>) => notices({ ...calm, ...facts }).map(({ id }) => id);
+
+	test('is empty when nothing is wrong', () => expect(ids({})).toEqual([]));
+
+	test.each([
+		[{ online: false, relaysDown: true }, 'offline'],
+		[{ relaysDown: true }, 'relay-lost'],
+		[{ shell: 'blocked' }, 'no-worker'],
+		[{ insecure: true, shell: 'insecure-context' }, 'insecure'],
+		[{ forgetful: true }, 'forgetful'],
+		[{ notKept: 'storage-full' }, 'keep:storage-full'],
+		[{ second: true }, 'second'],
+		[{ shell: 'update-ready' }, 'update'],
+		[{ relaysToConfirm: ['/dns4/a/tcp/1/ws'] }, 'relay:/dns4/a/tcp/1/ws'],
+		[{ broken: 'internal' }, 'broken:internal']
+	] satisfies [Partial<Facts>, string][])('%j', (facts, id) => expect(ids(facts)[0]).toBe(id));
+});
+
+describe('a receipt', () => {
+	const receipt: OpenedReceipt = {
+		cid: 'bafy',
+		kind: 'checkpoint',
+		role: 'originator',
+		job: '00',
+		epoch: 1,
+		status: 'partial',
+		executor: '12D3KooW',
+		executorAccount: undefined,
+		model: undefined,
+		modelName: undefined,
+		engineClass: undefined,
+		weightsHash: undefined,
+		promptTokens: undefined,
+		answerTokens: 96,
+		startedAt: undefined,
+		endedAt: undefined,
+		price: 38_400,
+		pricePer1k: 400_000,
+		signatures: [],
+		predecessors: [],
+		cidMatches: true,
+		fields: { tokens: 96 },
+		document: Uint8Array.of(1, 2, 3)
+	};
+
+	test('explains itself in words', () => {
+		expect(meaning(receipt)).toContain('it proves 96 tokens and no more');
+		expect(fieldsOf(receipt).map(({ name }) => name)).toEqual([
+			'Your part',
+			'Answer',
+			'Price',
+			'Agreed rate',
+			'Assignment'
+		]);
+		expect(signatureWords({ who: 'originator', key: '', valid: false, present: false })).toBe(
+			'The one who asked did not sign.'
+		);
+		expect(signatureWords({ who: 'executor', key: '', valid: false, present: true })).toContain('does not fit');
+	});
+
+	test('is exported with its bytes', () => {
+		expect(JSON.parse(exported(receipt))).toMatchObject({
+			cid: 'bafy',
+			document: { encoding: 'base64', bytes: 'AQID' }
+		});
+	});
+});
