@@ -13,8 +13,8 @@ export interface LocalPorts {
 	readonly random: Random;
 }
 
-/** How often a load under way is looked at for having ended, when it reports nothing. */
-const LOAD_GLANCE_MS = 250;
+/** A load reports far more often; waiting has to end somewhere, and then it goes on. */
+const LOAD_GLANCE_MS = 60_000;
 
 /**
  * Answers on this device. Yields `loading` while the model loads, `words`, and exactly one `finished`, `fixed` or `failed` at the end.
@@ -67,17 +67,15 @@ export async function* answerHere(wish: Wish, ports: LocalPorts, signal: AbortSi
 
 /** Loads while telling how far it is. */
 async function* loadWith(engine: Engine, clock: Clock, signal: AbortSignal) {
-	const reports = new Inbox<LoadProgress>(clock);
-	let settled = false;
+	const reports = new Inbox<LoadProgress | 'settled'>(clock);
 	const loading = engine
 		.load((progress) => reports.put(progress), signal)
-		.finally(() => (settled = true));
+		// Said, not looked for at intervals: with a model that is loaded already every answer would wait for the next look.
+		.finally(() => reports.put('settled'));
 	loading.catch(() => undefined);
-	// A model that is loaded already answers at once, without a flicker of progress.
-	await Promise.resolve();
-	while (!settled) {
-		const progress = await reports.take(LOAD_GLANCE_MS);
-		if (progress !== undefined) yield { type: 'loading', progress } satisfies LocalEvent;
+	for (;;) {
+		const report = await reports.take(LOAD_GLANCE_MS);
+		if (report === 'settled') return loading;
+		if (report !== undefined) yield { type: 'loading', progress: report } satisfies LocalEvent;
 	}
-	return loading;
 }
