@@ -1,0 +1,127 @@
+/**
+ * The app without its screens, for the bench: the very tab of the product, with `globalThis.bench` to ask it and to note when tokens come.
+ * Noted where the screens would hear it, so painting is not part of any number. Built by bench/stage.ts; the product has no such door.
+ */
+import type { App, Wish } from '#lib/node/app.ts';
+import { createTab } from '#lib/tab.ts';
+import type { Ask, Run } from '../run.ts';
+
+/** As the chat asks for free answers (src/lib/ui/chat/chat.svelte.ts). */
+const SAMPLING = { temperatureMilli: 1000, topK: 20, topPMilli: 1000 } as const;
+
+const never = new AbortController().signal;
+
+function wishFor({ prompt, tokens }: Ask): Wish {
+	return {
+		turns: [{ role: 'user', content: prompt }],
+		continueFrom: [],
+		model: undefined,
+		sampling: SAMPLING,
+		minTokens: tokens,
+		maxTokens: tokens,
+		message: undefined
+	};
+}
+
+/** Notes times since it was made. */
+function notes() {
+	const began = performance.now();
+	const tokensAt: number[] = [];
+	const firstOf: Record<string, number> = {};
+	return {
+		tokensAt,
+		firstOf,
+		now: () => performance.now() - began,
+		event(type: string, tokens = 0) {
+			const at = performance.now() - began;
+			firstOf[type] ??= at;
+			for (let i = 0; i < tokens; i += 1) tokensAt.push(at);
+		}
+	};
+}
+
+class BenchPage {
+	readonly #app: App;
+
+	constructor(app: App) {
+		this.#app = app;
+	}
+
+	async here(ask: Ask): Promise<Run> {
+		const { tokensAt, firstOf, now, event: note } = notes();
+		for await (const event of this.#app.answerHere(wishFor(ask), never)) {
+			note(event.type, event.type === 'words' ? event.tokens.length : 0);
+			if (event.type === 'finished') {
+				const decodeMs = (1000 * event.tokens) / event.tokensPerSecond;
+				const engine = { tokens: event.tokens, decodeMs, prefillMs: undefined };
+				return { way: 'here', tokensAt, endedAt: now(), firstOf, engine, roundTripMs: undefined };
+			}
+			if (event.type === 'failed' || event.type === 'fixed') throw new Error(JSON.stringify(event));
+		}
+		throw new Error('ended without an end');
+	}
+
+	async mesh(ask: Ask): Promise<Run> {
+		const { tokensAt, firstOf, now, event: note } = notes();
+		let executor = '';
+		for await (const event of this.#app.answerByMesh(wishFor(ask), never)) {
+			note(event.type, event.type === 'words' ? event.tokens.length : 0);
+			if (event.type === 'assigned') executor = event.executor.id;
+			if (event.type === 'finished') {
+				const endedAt = now();
+				const fields = (await this.#app.openReceipt(event.receipt))?.fields ?? {};
+				const { decodeMs, prefillMs } = fields;
+				if (typeof decodeMs !== 'number' || typeof prefillMs !== 'number') throw new Error('receipt without times');
+				const engine = { tokens: event.tokens, decodeMs, prefillMs };
+				const { roundTripMs } = this.#app.mesh.value.peers.find(({ id }) => id === executor) ?? {};
+				return { way: 'mesh', tokensAt, endedAt, firstOf, engine, roundTripMs };
+			}
+			if (event.type === 'failed' || event.type === 'lost') throw new Error(JSON.stringify(event));
+		}
+		throw new Error('ended without an end');
+	}
+
+	/** The same from a server that streams its engine's tokens as server-sent events (bench/server.ts). */
+	async served(ask: Ask, address: string): Promise<Run> {
+		const { tokensAt, firstOf, now, event: note } = notes();
+		const { turns, minTokens, maxTokens, sampling } = wishFor(ask);
+		const body = JSON.stringify({ turns, minTokens, maxTokens, sampling });
+		const response = await fetch(address, { method: 'POST', body });
+		note('headers');
+		if (response.body === null || !response.ok) throw new Error(`status ${String(response.status)}`);
+		let rest = '';
+		for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
+			const events = (rest + piece).split('\n\n');
+			rest = events.pop() ?? '';
+			for (const each of events) {
+				const said = JSON.parse(each.slice('data: '.length)) as Said;
+				note(said.type, said.type === 'words' ? said.tokens.length : 0);
+				if (said.type === 'finished') {
+					return { way: 'served', tokensAt, endedAt: now(), firstOf, engine: said.engine, roundTripMs: undefined };
+				}
+			}
+		}
+		throw new Error('ended without an end');
+	}
+
+	/** Starts contributing; resolves when this tab waits for jobs. */
+	async lend(): Promise<void> {
+		await this.#app.startContributing();
+		await new Promise<void>((resolve) => {
+			const stop = this.#app.contribution.observe(({ state }) => {
+				if (state !== 'ready') return;
+				resolve();
+				queueMicrotask(() => stop());
+			});
+		});
+	}
+}
+
+/** Events of the stream; the words are those of the app's own events. */
+export type Said =
+	| { readonly type: 'words'; readonly text: string; readonly tokens: readonly number[]; readonly position: number }
+	| { readonly type: 'finished'; readonly engine: Run['engine'] };
+
+export type { BenchPage };
+
+Object.assign(globalThis, { bench: new BenchPage(await createTab()) });
