@@ -81,16 +81,15 @@ for (const colorScheme of ['light', 'dark'] as const)
 		});
 
 test('with the keyboard alone: skip, ask, stop, choose, rename, delete, undo', async ({ page }) => {
-	await page.goto(`${site.url}?minTokens=400`);
-	await expect(message(page)).toBeFocused();
-
-	await page.evaluate(() => (document.activeElement as HTMLElement).blur());
+	await page.goto(`${site.url}?minTokens=400#/contribute`);
+	await expect(page.getByRole('heading', { name: 'Contribute' })).toBeVisible();
 	await page.keyboard.press('Tab');
 	await expect(page.getByRole('link', { name: 'Skip to content' })).toBeFocused();
 	await page.keyboard.press('Enter');
 	await expect(page.getByRole('main')).toBeFocused();
-
-	await message(page).focus();
+	await page.getByRole('link', { name: 'Chat', exact: true }).focus();
+	await page.keyboard.press('Enter');
+	await expect(message(page)).toBeFocused();
 	await page.keyboard.type('Tell me a story about a fox');
 	await page.keyboard.press('Shift+Enter');
 	await page.keyboard.type('and a hen');
