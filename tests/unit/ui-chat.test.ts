@@ -311,3 +311,31 @@ describe('contributing', () => {
 		]);
 	});
 });
+
+describe('a reload', () => {
+	test('opens what was open; a message sent before it was read goes out behind it', async () => {
+		const { components, chat } = profile();
+		chat.send('What is the capital of Peru?', 'device');
+		await settle();
+		components.place.set(chat.conversation?.id);
+		const again = new Conversations(components);
+		expect(again.open.conversation?.id, 'before anything is read').toBe(chat.conversation?.id);
+		expect(again.open.send('What is Fireweed?', 'device')).toBe(true);
+		await again.start();
+		await settle();
+		expect(again.open.messages.map(({ order }) => order)).toEqual([0, 1, 2, 3]);
+		expect(again.open.conversation?.title).toBe('What is the capital of Peru?');
+		expect(answerOf(again.open)?.status).toBe('done');
+	});
+
+	test('a conversation that is gone does not swallow what was sent', async () => {
+		const { components, store } = profile();
+		components.place.set('gone');
+		const again = new Conversations(components);
+		again.open.send('What is Fireweed?', 'device');
+		await again.start();
+		await settle();
+		expect(again.open.messages).toHaveLength(2);
+		expect((await store.conversations.list()).map(({ title }) => title)).toEqual(['What is Fireweed?']);
+	});
+});

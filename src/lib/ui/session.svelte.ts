@@ -48,7 +48,10 @@ export class Session {
 		this.remembered = new Remembered();
 		const { promise, resolve, reject } = Promise.withResolvers<App>();
 		this.#ready = promise;
-		promise.catch((error: unknown) => (this.broken = codeOfThrown(error)));
+		promise.catch((error: unknown) => {
+			this.broken = codeOfThrown(error);
+			this.conversations.giveUp();
+		});
 		this.conversations = new Conversations({
 			app: promise,
 			now: Date.now,
@@ -91,6 +94,7 @@ export class Session {
 			this.told ||= told;
 			this.#stops.push(await this.conversations.start());
 		} catch (error) {
+			this.conversations.giveUp();
 			this.told ??= false;
 			this.notKept = codeOfThrown(error);
 		}

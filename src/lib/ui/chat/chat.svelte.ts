@@ -78,6 +78,18 @@ export class Chat {
 		this.#loaded = conversation === undefined;
 	}
 
+	/** Its messages are kept somewhere and not here yet. */
+	get unread(): boolean {
+		return !this.#loaded;
+	}
+
+	/** What was sent before the messages were here, for a chat that turns out not to exist. */
+	takeEarly(): { readonly text: string; readonly place: Place } | undefined {
+		const early = this.#early;
+		this.#early = undefined;
+		return early;
+	}
+
 	/** Reads the messages; answers no tab is writing any more become lost, with all their words. */
 	async load(): Promise<void> {
 		const id = this.conversation?.id;
@@ -90,8 +102,7 @@ export class Chat {
 			if (message.answer.status === 'running')
 				this.#with.claims.whenFree(message.id, () => void this.#orphan(message.id));
 		this.#loaded = true;
-		const early = this.#early;
-		this.#early = undefined;
+		const early = this.takeEarly();
 		if (early !== undefined) this.send(early.text, early.place);
 	}
 

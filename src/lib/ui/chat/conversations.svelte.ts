@@ -33,20 +33,42 @@ export class Conversations {
 
 	constructor(components: ConversationsComponents) {
 		this.#with = components;
-		this.open = new Chat(components);
+		// What this tab had open is open at once, so that a reload neither shows an empty chat first nor loses a draft on the way.
+		const id = components.place.get();
+		this.open = new Chat(components, id === undefined ? undefined : { id, title: '', createdAt: 0, updatedAt: 0 });
 	}
 
 	/** Reads the list, opens what this tab had open, and follows changes of all tabs. Returns how to stop. */
 	async start(): Promise<() => void> {
 		const { store } = await this.#with.app;
 		await this.refresh();
-		const last = this.#with.place.get();
-		if (last !== undefined && !this.open.conversation) await this.choose(last);
+		await this.#resume();
 		const stops = [
 			store.conversations.observe(() => void this.#refreshSoon()),
 			store.messages.observe(({ key }) => this.#messageChanged(key))
 		];
 		return () => stops.forEach((stop) => stop());
+	}
+
+	/** Fills the chat that was open before a reload; without it, what was sent meanwhile begins a new one. */
+	async #resume(): Promise<void> {
+		const chat = this.open;
+		const id = chat.conversation?.id;
+		if (id === undefined || chat.messages.length > 0) return;
+		const found = this.list.find((one) => one.id === id);
+		if (found) {
+			chat.conversation = found;
+			this.#chats.set(id, chat);
+			await chat.load();
+		} else this.giveUp();
+	}
+
+	/** Nothing can be read: an empty chat, and what was sent into the one that was expected goes out there. */
+	giveUp(): void {
+		if (!this.open.unread) return;
+		const early = this.open.takeEarly();
+		this.startNew();
+		if (early && this.open.send(early.text, early.place)) this.began();
 	}
 
 	/** Reads the list again. */
