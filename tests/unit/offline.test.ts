@@ -118,6 +118,17 @@ describe('precache', () => {
 		expect((await caches.texts(name))[SCOPE]).toBe('<page>');
 	});
 
+	test('offline, a damaged copy is neither served nor counted as held', async () => {
+		const from = server(FILES);
+		const { shell, caches } = shellOf(from);
+		await shell.fill('all');
+		const [name = ''] = await caches.keys();
+		caches.all.get(name)?.set(SCOPE, new Response('<poison>'));
+		from.state.offline = true;
+		await expect(shell.read(SCOPE)).rejects.toThrow('Failed to fetch');
+		expect(await shell.fill('all')).toEqual({ have: 2, want: 3 });
+	});
+
 	test('an update takes over what did not change and clears its own older builds only', async () => {
 		const from = server(FILES);
 		const { shell, caches } = shellOf(from);

@@ -158,7 +158,7 @@ describe('counting tests', () => {
 	test('vitest: a file that did not load is a failure', () => {
 		expect(vitestCount(report)).toEqual({ passed: 3, failed: 0, skipped: 1 });
 		const broken = [{ status: 'failed', assertionResults: [] }];
-		expect(vitestCount({ ...report, success: false, testResults: broken }).failed).toBe(1);
+		expect(vitestCount({ ...report, success: false, testResults: [...broken, ...broken] }).failed).toBe(2);
 		expect(vitestCount({ ...report, success: false }).failed).toBe(1);
 	});
 
