@@ -184,15 +184,6 @@ test('a draft, a conversation and a running answer survive a reload', async ({ p
 });
 
 test('typing is possible before the tab runs, and a message sent then is answered', async ({ page }) => {
-	await page.addInitScript(() => {
-		// The store opens late: everything that needs it must wait, and nothing else.
-		const open = indexedDB.open.bind(indexedDB);
-		Object.assign(globalThis, { opened: false });
-		IDBFactory.prototype.open = function (...given: Parameters<IDBFactory['open']>) {
-			Object.assign(globalThis, { opened: true });
-			return open(...given);
-		};
-	});
 	await page.route('**/*.onnx', async (route) => {
 		await new Promise((resolve) => setTimeout(resolve, 1500));
 		await route.continue();

@@ -2,16 +2,13 @@
  * One conversation as a screen sees it: its messages, the answer under way, and what a person can do with them.
  * Everything is kept in the store as it happens, so that a reload or a closed tab loses no word.
  */
-import type { App, LocalEvent, Wish } from '#lib/node/app.ts';
-import type { OriginateEvent } from '#lib/node/events.ts';
+import type { App, Wish } from '#lib/node/app.ts';
 import type { Conversation, Message } from '#lib/ports/store.ts';
 import { codeOfThrown } from '../words.ts';
 import {
 	emptyAnswer,
 	end,
 	fix,
-	hearDevice,
-	hearMesh,
 	isAnswer,
 	titleFrom,
 	turnsBefore,
@@ -19,6 +16,7 @@ import {
 	type Place,
 	type Running
 } from './answering.ts';
+import { events, unlessStopped } from './streams.ts';
 
 /** What a chat needs from outside. */
 export interface ChatComponents {
@@ -44,8 +42,6 @@ export interface Claims {
 const SAVE_EVERY_MS = 1000;
 /** Words are shown in batches: faster than this nobody reads, and parsing for every token would slow a long answer. */
 const SHOW_EVERY_MS = 40;
-/** A stopped engine ends within a step; whoever takes longer than this is not waited for. */
-const STOP_PATIENCE_MS = 4000;
 /** Half of the pocket model's context, so that a prompt has room. */
 const MAX_ANSWER_TOKENS = 512;
 /** The pocket model is made for greedy decoding (its card). */
@@ -262,47 +258,4 @@ export class Chat {
 		if (this.#discarded) return;
 		void this.#with.app.then(({ store }) => store.messages.put(message)).catch(this.#with.notKept);
 	}
-}
-
-/** Both places speak different languages; what is heard is the same. */
-async function* events(
-	app: App,
-	wish: Wish,
-	place: Place,
-	signal: AbortSignal
-): AsyncGenerator<(state: Running) => Running, void, void> {
-	if (place === 'device')
-		for await (const event of untilStopped<LocalEvent>(app.answerHere(wish, signal), signal))
-			yield (state) => hearDevice(state, event);
-	else
-		for await (const event of untilStopped<OriginateEvent>(app.answerByMesh(wish, signal), signal))
-			yield (state) => hearMesh(state, event);
-}
-
-/** Passes a stream on; once stopped, waits for its end only so long and then throws. */
-async function* untilStopped<T>(stream: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T, void, void> {
-	const iterator = stream[Symbol.asyncIterator]();
-	const { promise: lastWord, reject } = Promise.withResolvers<never>();
-	lastWord.catch(() => {});
-	let timer: ReturnType<typeof setTimeout> | undefined;
-	const wait = () => (timer = setTimeout(() => reject(new DOMException('stopped', 'AbortError')), STOP_PATIENCE_MS));
-	if (signal.aborted) wait();
-	else signal.addEventListener('abort', wait, { once: true });
-	try {
-		for (;;) {
-			const next = await Promise.race([iterator.next(), lastWord]);
-			if (next.done) return;
-			yield next.value;
-		}
-	} finally {
-		clearTimeout(timer);
-		signal.removeEventListener('abort', wait);
-	}
-}
-
-function unlessStopped<T>(value: Promise<T>, signal: AbortSignal): Promise<T> {
-	return new Promise((resolve, reject) => {
-		signal.addEventListener('abort', () => reject(new DOMException('stopped', 'AbortError')), { once: true });
-		value.then(resolve, reject);
-	});
 }
