@@ -230,4 +230,7 @@ test('the reader’s place is theirs, and Newest leads back', async ({ page }) =
 	await expect(page.getByRole('button', { name: 'Newest' })).toHaveCount(0);
 	await page.keyboard.press('Escape');
 	await expect(sendButton(page)).toBeVisible();
+	await expect(log(page)).toContainText('Stopped');
+	await page.waitForTimeout(300);
+	await expect(page.getByRole('button', { name: 'Newest' }), 'the foot was followed').toHaveCount(0);
 });
