@@ -83,7 +83,7 @@ const RELAY_NEVER_REACHES = [
 const TOP_LEVEL = new Set([
 	...['README.md', 'LICENSE', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'],
 	...['package.json', 'package-lock.json', 'svelte.config.js', 'vite.config.ts', 'tsconfig.json', 'eslint.config.js'],
-	...['.prettierrc', '.gitignore', '.npmrc', '.ci'],
+	...['.prettierrc', '.prettierignore', '.gitignore', '.npmrc', '.ci'],
 	...[
 		'src',
 		'workers',

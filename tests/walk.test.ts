@@ -53,7 +53,8 @@ describe('the walk', () => {
 	const types = () => walked.events.map((event) => event.type);
 	const sealedOf = (type: string) =>
 		walked.sealed.filter((bytes) => (decodeCanonical(bytes, 1e6) as { type?: string }).type === type);
-	const gossip = (topic: string) => walked.world.network.gossip.filter((heard) => heard.topic === topic).map((heard) => heard.bytes);
+	const gossip = (topic: string) =>
+		walked.world.network.gossip.filter((heard) => heard.topic === topic).map((heard) => heard.bytes);
 
 	it('1 ui/chat/Composer: a prompt is typed', () => {
 		expect(ORDINARY_WISH.turns.length).toBeGreaterThan(0);
@@ -76,9 +77,20 @@ describe('the walk', () => {
 	it('4 market/admit, market/price: the executor bids on terms of its own', () => {
 		const announcement = read(jobAnnouncement, gossip('fireweed/1/announcements')[0] as Uint8Array).body;
 		const bid = read(jobBid, gossip('fireweed/1/bids')[0] as Uint8Array).body;
-		const view = { model: bid.model, engine: 'ready', readyInMs: 0, openBids: 0, pricePer1k: 100_000, tokensPerSecond: 50, region: 'Lisbon' } as const;
+		const view = {
+			model: bid.model,
+			engine: 'ready',
+			readyInMs: 0,
+			openBids: 0,
+			pricePer1k: 100_000,
+			tokensPerSecond: 50,
+			region: 'Lisbon'
+		} as const;
 		expect(admit(announcement, view)).toMatchObject({ type: 'bid', pricePer1k: bid.pricePer1k });
-		expect(admit({ ...announcement, policy: { ...announcement.policy, maxPricePer1k: 1 } }, view)).toEqual({ type: 'decline', why: 'price' });
+		expect(admit({ ...announcement, policy: { ...announcement.policy, maxPricePer1k: 1 } }, view)).toEqual({
+			type: 'decline',
+			why: 'price'
+		});
 	});
 	it('5 market/select: of the bids heard, these, and why', () => {
 		const announcement = read(jobAnnouncement, gossip('fireweed/1/announcements')[0] as Uint8Array).body;
@@ -126,7 +138,10 @@ describe('the walk', () => {
 	it('is the table in the README', () => {
 		const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 		const section = readme.slice(readme.indexOf('## The walk'));
-		const rows = [...section.matchAll(/^\|\s*(\d+)\s*\|[^|]*\|([^|]*)\|/gm)].map((row) => ({ number: row[1], file: row[2] ?? '' }));
+		const rows = [...section.matchAll(/^\|\s*(\d+)\s*\|[^|]*\|([^|]*)\|/gm)].map((row) => ({
+			number: row[1],
+			file: row[2] ?? ''
+		}));
 		const titles = readFileSync(new URL(import.meta.url), 'utf8').matchAll(/^\tit\('(\d+) ([^:]+):/gm);
 		const steps = [...titles].map((title) => ({ number: title[1], nouns: (title[2] ?? '').split(', ') }));
 		expect(rows.map((row) => row.number)).toEqual(steps.map((step) => step.number));

@@ -87,7 +87,12 @@ export async function createTab(): Promise<App> {
 			meshState.set({ ...meshState.value, state: 'starting' });
 			await mesh.start();
 			offers.follow(mesh);
-			for (const topic of FORWARDED) mesh.subscribe(topic, (bytes) => judgeGossip(topic, bytes, crypto, Date.now()), () => undefined);
+			for (const topic of FORWARDED)
+				mesh.subscribe(
+					topic,
+					(bytes) => judgeGossip(topic, bytes, crypto, Date.now()),
+					() => undefined
+				);
 			mesh.observe((event) => {
 				if (event.type === 'peer-down' && event.why !== 'closed') offers.forget(event.peer);
 				refresh();
@@ -110,7 +115,8 @@ export async function createTab(): Promise<App> {
 
 	/** Follows a load, so that any screen sees how far it is. */
 	async function load(of: Engine, report: (progress: LoadProgress) => void, signal: AbortSignal) {
-		if (of === here && of.state !== 'ready' && of.state !== 'busy') engine.set({ state: 'loading', progress: undefined });
+		if (of === here && of.state !== 'ready' && of.state !== 'busy')
+			engine.set({ state: 'loading', progress: undefined });
 		try {
 			const ready = await of.load((progress) => {
 				if (of === here) engine.set({ state: 'loading', progress });
@@ -119,7 +125,8 @@ export async function createTab(): Promise<App> {
 			if (of === here) engine.set({ state: 'ready', ready });
 			return ready;
 		} catch (error) {
-			if (of === here) engine.set(codeOf(error) === 'aborted' ? { state: 'idle' } : { state: 'failed', code: codeOf(error) });
+			if (of === here)
+				engine.set(codeOf(error) === 'aborted' ? { state: 'idle' } : { state: 'failed', code: codeOf(error) });
 			throw error;
 		}
 	}
@@ -157,7 +164,11 @@ export async function createTab(): Promise<App> {
 			contribution.set({ state: 'connecting' });
 			await join();
 			if (begun.signal.aborted) throw new Refusal('aborted');
-			contributing = contribute({ ...ports, engine: lent }, { pricePer1k: DEFAULT_PRICE_PER_1K, region: undefined }, hear);
+			contributing = contribute(
+				{ ...ports, engine: lent },
+				{ pricePer1k: DEFAULT_PRICE_PER_1K, region: undefined },
+				hear
+			);
 			await contributing.start();
 			refresh();
 		} catch (error) {
@@ -273,7 +284,9 @@ async function directory(): Promise<readonly string[]> {
 		const answer = await fetch(new URL('directory.json', document.baseURI), { credentials: 'omit' });
 		const value: unknown = await answer.json();
 		if (typeof value !== 'object' || value === null || !('relays' in value) || !Array.isArray(value.relays)) return [];
-		return value.relays.filter((relay): relay is string => typeof relay === 'string' && relay.length <= 512).slice(0, 8);
+		return value.relays
+			.filter((relay): relay is string => typeof relay === 'string' && relay.length <= 512)
+			.slice(0, 8);
 	} catch {
 		return [];
 	}

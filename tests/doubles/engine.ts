@@ -3,7 +3,16 @@
  * far, its draws are the real sampler's, so two of them form a bit-exact class.
  */
 import type { Clock } from '#lib/ports/clock.ts';
-import type { Engine, EngineReady, GenerateEnd, GenerateRequest, ModelCard, Step, TopLogits, Turn } from '#lib/ports/engine.ts';
+import type {
+	Engine,
+	EngineReady,
+	GenerateEnd,
+	GenerateRequest,
+	ModelCard,
+	Step,
+	TopLogits,
+	Turn
+} from '#lib/ports/engine.ts';
 import { Refusal, type Code } from '#lib/protocol/errors.ts';
 import { draw, MAX_CANDIDATES, topCandidates } from '#lib/protocol/sampler.ts';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -58,7 +67,10 @@ export class ScriptedEngine implements Engine {
 		return this.#init.tokensPerSecond ?? 50;
 	}
 
-	async load(onProgress: (progress: { stage: 'fetching'; loadedBytes: number; totalBytes: number }) => void, signal: AbortSignal): Promise<EngineReady> {
+	async load(
+		onProgress: (progress: { stage: 'fetching'; loadedBytes: number; totalBytes: number }) => void,
+		signal: AbortSignal
+	): Promise<EngineReady> {
 		if (signal.aborted) throw new Refusal('aborted');
 		if (this.#state !== 'busy') this.#state = 'ready';
 		onProgress({ stage: 'fetching', loadedBytes: 1, totalBytes: 1 });
@@ -89,7 +101,11 @@ export class ScriptedEngine implements Engine {
 				if (signal.aborted) return end('aborted');
 				if (this.#init.failAt?.position === position) throw new Refusal(this.#init.failAt.code);
 				this.steps++;
-				const ranked = topCandidates(scriptedLogits(request.turns, tokens), MAX_CANDIDATES, position < request.minTokens ? [STOP] : []);
+				const ranked = topCandidates(
+					scriptedLogits(request.turns, tokens),
+					MAX_CANDIDATES,
+					position < request.minTokens ? [STOP] : []
+				);
 				const token = draw(ranked, request.sampling, request.seed, position);
 				if (token === STOP) return end('stop');
 				tokens.push(token);
@@ -123,5 +139,5 @@ export class ScriptedEngine implements Engine {
 /** Logits of the next token: 64 numbers from one hash chain over the prompt and the answer so far. */
 export function scriptedLogits(turns: readonly Turn[], tokens: readonly number[]): Float32Array {
 	const state = sha256(utf8ToBytes(`${JSON.stringify(turns)}|${tokens.join(',')}`));
-	return Float32Array.from({ length: VOCABULARY }, (_, id) => ((state[id % 32] as number) * (id + 7)) % 97 / 12);
+	return Float32Array.from({ length: VOCABULARY }, (_, id) => (((state[id % 32] as number) * (id + 7)) % 97) / 12);
 }

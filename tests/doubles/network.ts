@@ -253,7 +253,8 @@ export class MemoryChannel implements Channel {
 		const other = this.#other;
 		// Nothing overtakes: what was sent before arrives before.
 		this.#lastArrival = Math.max(this.#lastArrival, clock.monotonic() + ms);
-		if (other !== undefined) clock.at(this.#lastArrival, () => other.#finish({ type: 'error', error: new Refusal(code) }));
+		if (other !== undefined)
+			clock.at(this.#lastArrival, () => other.#finish({ type: 'error', error: new Refusal(code) }));
 	}
 
 	readonly messages: AsyncIterable<Uint8Array> = {

@@ -23,7 +23,12 @@ export interface TestNode {
 	readonly contributed: ContributeEvent[];
 	readonly log: { readonly event: string; readonly facts: unknown }[];
 	/** Asks and collects every event. */
-	ask(wish?: Partial<Wish>, signal?: AbortSignal, policy?: Partial<ExecutionPolicy>, onEvent?: (event: OriginateEvent) => void): Promise<OriginateEvent[]>;
+	ask(
+		wish?: Partial<Wish>,
+		signal?: AbortSignal,
+		policy?: Partial<ExecutionPolicy>,
+		onEvent?: (event: OriginateEvent) => void
+	): Promise<OriginateEvent[]>;
 }
 
 /** A world of nodes under one seed. */
@@ -46,7 +51,13 @@ export class World {
 	}
 
 	/** A node of account `account` (its own when not given). */
-	async node(options: { readonly account?: string; readonly engine?: Partial<ScriptedEngineInit>; readonly terms?: Partial<ContributeTerms> } = {}): Promise<TestNode> {
+	async node(
+		options: {
+			readonly account?: string;
+			readonly engine?: Partial<ScriptedEngineInit>;
+			readonly terms?: Partial<ContributeTerms>;
+		} = {}
+	): Promise<TestNode> {
 		const name = `${this.#seed}/node${this.#count++}`;
 		const random = new SeededRandom(name);
 		const secret = new SeededRandom(`${this.#seed}/account/${options.account ?? name}`).bytes(32);
@@ -71,7 +82,12 @@ export class World {
 		const ask: TestNode['ask'] = async (wish, signal, policy, onEvent) => {
 			const events: OriginateEvent[] = [];
 			const never = new AbortController().signal;
-			for await (const event of originate({ ...ORDINARY_WISH, ...wish }, { ...DEFAULT_POLICY, ...policy }, ports, signal ?? never)) {
+			for await (const event of originate(
+				{ ...ORDINARY_WISH, ...wish },
+				{ ...DEFAULT_POLICY, ...policy },
+				ports,
+				signal ?? never
+			)) {
 				events.push(event);
 				onEvent?.(event);
 			}
@@ -92,7 +108,10 @@ export const ORDINARY_WISH: Wish = {
 };
 
 /** Words of an answer in order, with their tokens. */
-export function answerOf(events: readonly OriginateEvent[]): { readonly text: string; readonly tokens: readonly number[] } {
+export function answerOf(events: readonly OriginateEvent[]): {
+	readonly text: string;
+	readonly tokens: readonly number[];
+} {
 	const words = events.filter((event) => event.type === 'words');
 	return { text: words.map((event) => event.text).join(''), tokens: words.flatMap((event) => event.tokens) };
 }

@@ -25,7 +25,11 @@ export class Seals implements Crypto {
 	}
 
 	/** A certified node of the account whose secret is given. */
-	async identity(accountSecret: Uint8Array, nodeSecret: Uint8Array, now: number): Promise<Identity & { readonly peer: string }> {
+	async identity(
+		accountSecret: Uint8Array,
+		nodeSecret: Uint8Array,
+		now: number
+	): Promise<Identity & { readonly peer: string }> {
 		const account = this.signer(accountSecret);
 		const node = this.signer(nodeSecret);
 		return {

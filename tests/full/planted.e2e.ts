@@ -10,7 +10,18 @@ import { expect, test } from 'playwright/test';
 
 const run = promisify(execFile);
 const ROOT = path.resolve(import.meta.dirname, '../..');
-const SOURCES = ['src', 'workers', 'static', 'models', 'patches', 'package.json', 'svelte.config.js', 'vite.config.ts', 'tsconfig.json', 'scripts'];
+const SOURCES = [
+	'src',
+	'workers',
+	'static',
+	'models',
+	'patches',
+	'package.json',
+	'svelte.config.js',
+	'vite.config.ts',
+	'tsconfig.json',
+	'scripts'
+];
 const WALK = 'a stranger answers over the mesh';
 
 interface Fault {
@@ -48,7 +59,8 @@ const FAULTS: readonly Fault[] = [
 		name: 'a frame sent twice',
 		file: 'src/lib/node/deliver.ts',
 		find: 'await this.#channel.send(encodeFrame(frame));',
-		replace: 'await this.#channel.send(encodeFrame(frame)); if (this.count === 40) await this.#channel.send(encodeFrame(frame));',
+		replace:
+			'await this.#channel.send(encodeFrame(frame)); if (this.count === 40) await this.#channel.send(encodeFrame(frame));',
 		complaint: /./
 	},
 	{
@@ -70,10 +82,22 @@ for (const fault of FAULTS) {
 			const file = path.join(folder, fault.file);
 			const source = await readFile(file, 'utf8');
 			expect(source.split(fault.find), 'the place to plant it').toHaveLength(2);
-			await writeFile(file, source.replace(fault.find, () => fault.replace));
+			await writeFile(
+				file,
+				source.replace(fault.find, () => fault.replace)
+			);
 			await run(process.execPath, ['node_modules/vite/bin/vite.js', 'build'], { cwd: folder, maxBuffer: 1 << 26 });
 			const playwright = path.join(ROOT, 'node_modules/playwright/cli.js');
-			const args = [playwright, 'test', '-c', 'tests/e2e/playwright.config.ts', 'walk.e2e.ts', '-g', WALK, '--reporter=line'];
+			const args = [
+				playwright,
+				'test',
+				'-c',
+				'tests/e2e/playwright.config.ts',
+				'walk.e2e.ts',
+				'-g',
+				WALK,
+				'--reporter=line'
+			];
 			const outcome = await run(process.execPath, [...args, `--output=${path.join(folder, 'results')}`], {
 				cwd: ROOT,
 				env: { ...process.env, FIREWEED_BUILD: path.join(folder, 'build') },

@@ -33,20 +33,26 @@ async function run(seed: string): Promise<Run> {
 		const maxTokens = 20 + chance.below(150);
 		const stop = new AbortController();
 		if (chance.below(5) === 0) void world.clock.sleep(chance.below(3_000)).then(() => stop.abort());
-		const events = await asker.ask({ maxTokens, minTokens: 0, turns: [{ role: 'user', content: `question ${i}` }] }, stop.signal);
+		const events = await asker.ask(
+			{ maxTokens, minTokens: 0, turns: [{ role: 'user', content: `question ${i}` }] },
+			stop.signal
+		);
 		const end = endOf(events);
 		const { text, tokens } = answerOf(events);
 		if (text !== tokens.map((token) => `w${token} `).join('')) violations.push(`job ${i}: text and tokens differ`);
 		if (end.type === 'finished') {
 			const record = await asker.ports.store.receipts.get(end.receipt);
 			if (record === undefined) violations.push(`job ${i}: no receipt`);
-			else if (read(executionReceipt, record.document).body.answerTokens !== tokens.length) violations.push(`job ${i}: tokens lost`);
+			else if (read(executionReceipt, record.document).body.answerTokens !== tokens.length)
+				violations.push(`job ${i}: tokens lost`);
 			if (record?.counterpart === undefined) violations.push(`job ${i}: not countersigned`);
 		}
 		return `${i}:${end.type}:${tokens.length}`;
 	});
 	// A third of the executors vanish in the middle.
-	const deaths = executors.slice(0, 4).map((node, i) => world.clock.sleep(2_000 + 1_000 * i).then(() => world.network.vanish(node.identity.peer)));
+	const deaths = executors
+		.slice(0, 4)
+		.map((node, i) => world.clock.sleep(2_000 + 1_000 * i).then(() => world.network.vanish(node.identity.peer)));
 	const ends = await world.clock.until(Promise.all(work));
 	await world.clock.until(Promise.all(deaths));
 	await world.clock.pass(20_000);

@@ -47,7 +47,10 @@ describe('an honest job', () => {
 		const replay = new ScriptedEngine({ clock: world.clock });
 		await replay.load(() => undefined, new AbortController().signal);
 		const again: number[] = [];
-		const steps = replay.generate({ ...ORDINARY_WISH, minTokens: 60, maxTokens: 60, seed, sampling }, new AbortController().signal);
+		const steps = replay.generate(
+			{ ...ORDINARY_WISH, minTokens: 60, maxTokens: 60, seed, sampling },
+			new AbortController().signal
+		);
 		await world.clock.until(
 			(async () => {
 				for await (const step of steps) again.push(step.token);
@@ -59,21 +62,31 @@ describe('an honest job', () => {
 	it('is free and says so between nodes of one account', async () => {
 		const { world, asker, executor } = await pair('kin', undefined, { account: 'asker' });
 		const events = await world.clock.until(asker.ask());
-		expect(events.find((event) => event.type === 'assigned')).toMatchObject({ reason: 'your own device', executor: { sameAccount: true, pricePer1k: 0 } });
+		expect(events.find((event) => event.type === 'assigned')).toMatchObject({
+			reason: 'your own device',
+			executor: { sameAccount: true, pricePer1k: 0 }
+		});
 		expect(endOf(events)).toMatchObject({ type: 'finished', price: 0 });
 		expect((await executor.ports.store.assigned.list())[0]).toMatchObject({ sameAccount: true, price: 0 });
 	});
 
 	it('refuses a wish that contradicts itself', async () => {
 		const { world, asker } = await pair('contradiction');
-		expect(endOf(await world.clock.until(asker.ask({ minTokens: 50, maxTokens: 40 })))).toEqual({ type: 'failed', code: 'malformed' });
+		expect(endOf(await world.clock.until(asker.ask({ minTokens: 50, maxTokens: 40 })))).toEqual({
+			type: 'failed',
+			code: 'malformed'
+		});
 	});
 
 	it('keeps its tables', async () => {
 		const { world, asker, executor } = await pair('tables');
 		await world.clock.until(asker.ask({ message: 'm1' }));
 		await world.clock.pass(1_000);
-		expect((await asker.ports.store.jobs.list())[0]).toMatchObject({ state: 'finished', message: 'm1', executor: executor.identity.peer });
+		expect((await asker.ports.store.jobs.list())[0]).toMatchObject({
+			state: 'finished',
+			message: 'm1',
+			executor: executor.identity.peer
+		});
 		expect((await asker.ports.store.bids.list())[0]).toMatchObject({ chosen: true, reason: 'the only offer' });
 		expect((await executor.ports.store.assigned.list())[0]).toMatchObject({ state: 'success', tokens: 100 });
 		expect(await executor.ports.store.capabilities.get('self')).toBeDefined();
@@ -95,7 +108,10 @@ describe('an honest job', () => {
 		expect(executor.engine.steps).toBeLessThanOrEqual(26);
 		const record = await asker.ports.store.receipts.get((end as { receipt: string }).receipt);
 		expect(record?.counterpart).toBeDefined();
-		expect(read(executionReceipt, record?.document as Uint8Array).body).toMatchObject({ status: 'cancelled', answerTokens: answerOf(events).tokens.length });
+		expect(read(executionReceipt, record?.document as Uint8Array).body).toMatchObject({
+			status: 'cancelled',
+			answerTokens: answerOf(events).tokens.length
+		});
 		expect(executor.engine.state).toBe('ready');
 	});
 
@@ -146,7 +162,8 @@ describe('an executor that goes', () => {
 		await world.clock.until(second.contribution.start());
 		const events = await world.clock.until(
 			asker.ask({}, undefined, {}, (event) => {
-				if (event.type === 'bid' && event.executor === executor.identity.peer) world.network.vanish(executor.identity.peer);
+				if (event.type === 'bid' && event.executor === executor.identity.peer)
+					world.network.vanish(executor.identity.peer);
 			})
 		);
 		expect(events.find((event) => event.type === 'assigned')).toMatchObject({ executor: { id: second.identity.peer } });
@@ -160,11 +177,16 @@ describe('an executor that goes', () => {
 	});
 
 	it('whose engine fails says so in a receipt', async () => {
-		const { world, asker, executor } = await pair('fail', undefined, { engine: { failAt: { position: 40, code: 'engine-failed' } } });
+		const { world, asker, executor } = await pair('fail', undefined, {
+			engine: { failAt: { position: 40, code: 'engine-failed' } }
+		});
 		const events = await world.clock.until(asker.ask());
 		expect(endOf(events)).toMatchObject({ type: 'lost', code: 'engine-failed', tokens: 40 });
 		expect((await receiptsOf(executor))[0]?.kind).toBe('sealed');
-		expect(read(executionReceipt, (await receiptsOf(asker))[0]?.document as Uint8Array).body).toMatchObject({ status: 'failed', code: 'engine-failed' });
+		expect(read(executionReceipt, (await receiptsOf(asker))[0]?.document as Uint8Array).body).toMatchObject({
+			status: 'failed',
+			code: 'engine-failed'
+		});
 	});
 
 	it('stops contributing in the middle: the asker gets what there is, with its receipt', async () => {
@@ -183,14 +205,38 @@ describe('an executor that cheats', () => {
 		['doubles a frame', meddleWith('Frame', 10, (bytes) => [bytes, bytes]), 'out-of-order'],
 		['leaves a frame out', meddleWith('Frame', 10, () => []), 'out-of-order'],
 		['is off by one position', meddleWith('Frame', 10, (bytes) => [reframe(bytes, { position: 11 })]), 'out-of-order'],
-		['sends a frame of another job', meddleWith('Frame', 10, (bytes) => [reframe(bytes, { job: new Uint8Array(16) })]), 'wrong-job'],
-		['sends an epoch of the future', meddleWith('Frame', 10, (bytes) => [reframe(bytes, { epoch: 9 })]), 'terms-differ'],
-		['changes a word after the fact', meddleWith('Frame', 10, (bytes) => [reframe(bytes, { text: 'other ' })]), 'terms-differ'],
-		['changes a token after the fact', meddleWith('Frame', 10, (bytes) => [reframe(bytes, { tokens: [63] })]), 'terms-differ'],
-		['answers longer than asked', meddleWith('Frame', 99, (bytes) => [reframe(bytes, { tokens: [1, 2] })]), 'unknown-token'],
+		[
+			'sends a frame of another job',
+			meddleWith('Frame', 10, (bytes) => [reframe(bytes, { job: new Uint8Array(16) })]),
+			'wrong-job'
+		],
+		[
+			'sends an epoch of the future',
+			meddleWith('Frame', 10, (bytes) => [reframe(bytes, { epoch: 9 })]),
+			'terms-differ'
+		],
+		[
+			'changes a word after the fact',
+			meddleWith('Frame', 10, (bytes) => [reframe(bytes, { text: 'other ' })]),
+			'terms-differ'
+		],
+		[
+			'changes a token after the fact',
+			meddleWith('Frame', 10, (bytes) => [reframe(bytes, { tokens: [63] })]),
+			'terms-differ'
+		],
+		[
+			'answers longer than asked',
+			meddleWith('Frame', 99, (bytes) => [reframe(bytes, { tokens: [1, 2] })]),
+			'unknown-token'
+		],
 		['leaves a checkpoint out', meddleWith('Checkpoint', 1, () => []), 'terms-differ'],
 		['sends garbage', meddleWith('Frame', 10, () => [Uint8Array.of(0xff, 0x00)]), 'malformed'],
-		['sends bytes that are not canonical', meddleWith('Frame', 10, (bytes) => [Uint8Array.of(0xb8, 0x01, ...bytes.subarray(1))]), 'malformed']
+		[
+			'sends bytes that are not canonical',
+			meddleWith('Frame', 10, (bytes) => [Uint8Array.of(0xb8, 0x01, ...bytes.subarray(1))]),
+			'malformed'
+		]
 	];
 	it.each(cheats)('%s: refused, and what was verified stays', async (_name, meddle, code) => {
 		const { world, asker } = await pair('cheat', meddle);
@@ -211,13 +257,16 @@ describe('an executor that cheats', () => {
 		world.network.meddle = (bytes, _from, to) => {
 			if (typeOf(bytes) !== executionReceipt.type) return [bytes];
 			const honest = read(executionReceipt, bytes);
-			void seal(executionReceipt, { ...honest.body, promptTokens: honest.body.promptTokens + 1000 }, executor.identity.node, executor.identity.certificate).then(
-				(signed) => {
-					const channel = [...executor.mesh.channels].find((candidate) => candidate.peer === to);
-					world.network.meddle = undefined;
-					return channel?.send(signed.bytes);
-				}
-			);
+			void seal(
+				executionReceipt,
+				{ ...honest.body, promptTokens: honest.body.promptTokens + 1000 },
+				executor.identity.node,
+				executor.identity.certificate
+			).then((signed) => {
+				const channel = [...executor.mesh.channels].find((candidate) => candidate.peer === to);
+				world.network.meddle = undefined;
+				return channel?.send(signed.bytes);
+			});
 			return [];
 		};
 		const events = await world.clock.until(asker.ask());
@@ -259,7 +308,9 @@ describe('an asker that cheats', () => {
 		});
 		const { world, asker, executor } = await pair('forge', forge);
 		await world.clock.until(asker.ask({ minTokens: 300, maxTokens: 300 }));
-		expect(executor.contributed).toContainEqual(expect.objectContaining({ type: 'ended', status: 'partial', code: 'bad-signature' }));
+		expect(executor.contributed).toContainEqual(
+			expect.objectContaining({ type: 'ended', status: 'partial', code: 'bad-signature' })
+		);
 		expect(executor.engine.state).toBe('ready');
 		expect(await receiptsOf(executor)).toHaveLength(0);
 	});
@@ -268,7 +319,12 @@ describe('an asker that cheats', () => {
 		const altered = (change: object): Meddle =>
 			meddleWith(assignJob.type, 0, (bytes) => {
 				const envelope = decodeCanonical(bytes, 1e6) as { body: Uint8Array };
-				return [encodeCanonical({ ...envelope, body: encodeCanonical({ ...(decodeCanonical(envelope.body, 1e6) as object), ...change }) })];
+				return [
+					encodeCanonical({
+						...envelope,
+						body: encodeCanonical({ ...(decodeCanonical(envelope.body, 1e6) as object), ...change })
+					})
+				];
 			});
 		for (const meddle of [altered({ pricePer1k: 1 }), altered({ maxTokens: 32_000 })]) {
 			const { world, asker, executor } = await pair('altered', meddle);
@@ -298,7 +354,9 @@ describe('an asker that cheats', () => {
 		const { world, asker, executor } = await pair('slowloris');
 		const rude = await world.node();
 		await world.clock.until(
-			Promise.all(Array.from({ length: 20 }, () => rude.mesh.open(executor.identity.peer, [], new AbortController().signal)))
+			Promise.all(
+				Array.from({ length: 20 }, () => rude.mesh.open(executor.identity.peer, [], new AbortController().signal))
+			)
 		);
 		expect(endOf(await world.clock.until(asker.ask({ maxTokens: 40, minTokens: 0 }))).type).toBe('finished');
 		await world.clock.pass(20_000);
@@ -306,7 +364,10 @@ describe('an asker that cheats', () => {
 	});
 
 	it('cancels somebody else’s job: refused', async () => {
-		const { world, asker, executor } = await pair('others', meddleWith(acknowledgement.type, 0, (bytes) => [flip(bytes)]));
+		const { world, asker, executor } = await pair(
+			'others',
+			meddleWith(acknowledgement.type, 0, (bytes) => [flip(bytes)])
+		);
 		await world.clock.until(asker.ask());
 		expect(executor.contributed).toContainEqual(expect.objectContaining({ type: 'ended', status: 'partial' }));
 	});

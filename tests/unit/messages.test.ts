@@ -16,7 +16,10 @@ import { Seals } from '../doubles/seals.ts';
 import { SAMPLES } from '../fixtures/messages.ts';
 import vectors from '../vectors/messages.json' with { type: 'json' };
 
-const crypto = { verify: async (key: Uint8Array, preimage: Uint8Array, signature: Uint8Array) => verifySignature(key, preimage, signature) };
+const crypto = {
+	verify: async (key: Uint8Array, preimage: Uint8Array, signature: Uint8Array) =>
+		verifySignature(key, preimage, signature)
+};
 
 /** Runs, and gives the code of what was thrown; fails on anything but a Refusal. */
 function refusalOf(work: () => unknown): string | undefined {
@@ -51,7 +54,8 @@ describe.each(SAMPLES.map((sample) => [sample.kind.name, sample] as const))('%s'
 	it('refuses unknown fields, missing fields and null', () => {
 		const fields = body as Record<string, unknown>;
 		expect(refusalOf(() => kind.shape.check({ ...fields, more: 1 }, name))).toBe('malformed');
-		for (const key of Object.keys(fields)) expect(refusalOf(() => kind.shape.check({ ...fields, [key]: null }, name))).toBe('malformed');
+		for (const key of Object.keys(fields))
+			expect(refusalOf(() => kind.shape.check({ ...fields, [key]: null }, name))).toBe('malformed');
 		const { extensions: _gone, ...without } = fields;
 		expect(refusalOf(() => kind.shape.check(without, name))).toBe('malformed');
 	});
@@ -60,7 +64,15 @@ describe.each(SAMPLES.map((sample) => [sample.kind.name, sample] as const))('%s'
 	});
 	it('refuses any value in any field that is not of its kind', () => {
 		const fields = body as Record<string, unknown>;
-		const anything = fc.oneof(fc.string(), fc.integer(), fc.double(), fc.boolean(), fc.uint8Array(), fc.array(fc.integer()), fc.dictionary(fc.string(), fc.integer()));
+		const anything = fc.oneof(
+			fc.string(),
+			fc.integer(),
+			fc.double(),
+			fc.boolean(),
+			fc.uint8Array(),
+			fc.array(fc.integer()),
+			fc.dictionary(fc.string(), fc.integer())
+		);
 		fc.assert(
 			fc.property(fc.constantFrom(...Object.keys(fields)), anything, (key, value) => {
 				const code = refusalOf(() => kind.shape.check({ ...fields, [key]: value }, name));
@@ -82,7 +94,10 @@ describe('any bytes', () => {
 		);
 	});
 	it('that are DAG-CBOR of any value are refused too', () => {
-		const value = fc.object({ withNullPrototype: false, values: [fc.string(), fc.integer(), fc.boolean(), fc.constant(null), fc.uint8Array()] });
+		const value = fc.object({
+			withNullPrototype: false,
+			values: [fc.string(), fc.integer(), fc.boolean(), fc.constant(null), fc.uint8Array()]
+		});
 		fc.assert(
 			fc.property(value, (any) => {
 				const bytes = dagCbor.encode(any);
@@ -97,7 +112,9 @@ describe('any bytes', () => {
 	});
 	it('in another order, with short floats or bad UTF-8 are not canonical', () => {
 		const sorted = encodeCanonical({ a: 1, b: 2 });
-		expect(refusalOf(() => decodeCanonical(Uint8Array.of(0xa2, 0x61, 0x62, 2, 0x61, 0x61, 1), 100))).toMatch(/not-canonical|malformed/);
+		expect(refusalOf(() => decodeCanonical(Uint8Array.of(0xa2, 0x61, 0x62, 2, 0x61, 0x61, 1), 100))).toMatch(
+			/not-canonical|malformed/
+		);
 		expect(refusalOf(() => decodeCanonical(Uint8Array.of(0xf9, 0x3c, 0x00), 100))).toMatch(/not-canonical|malformed/);
 		expect(refusalOf(() => decodeCanonical(Uint8Array.of(0x61, 0xff), 100))).toMatch(/not-canonical|malformed/);
 		expect(refusalOf(() => decodeCanonical(Uint8Array.of(0x18, 0x01), 100))).toMatch(/not-canonical|malformed/);
@@ -140,7 +157,9 @@ describe('gossip', () => {
 	it('accepts what is certified and fresh, ignores what is foreign or old, rejects what is forged', async () => {
 		const seals = new Seals();
 		const { node, certificate } = await seals.identity(new Uint8Array(32).fill(1), new Uint8Array(32).fill(2), now);
-		const body = SAMPLES.find((sample) => sample.kind.name === 'CapabilityAdvertisementV1')?.body as Parameters<typeof capabilityAdvertisement.shape.check>[0];
+		const body = SAMPLES.find((sample) => sample.kind.name === 'CapabilityAdvertisementV1')?.body as Parameters<
+			typeof capabilityAdvertisement.shape.check
+		>[0];
 		const good = await seal(capabilityAdvertisement, capabilityAdvertisement.shape.check(body, ''), node, certificate);
 		const judge = (bytes: Uint8Array, at = now) => judgeGossip('fireweed/1/capabilities', bytes, seals, at);
 		expect(await judge(good.bytes)).toBe('accept');

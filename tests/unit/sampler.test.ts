@@ -48,14 +48,20 @@ describe('sampler', () => {
 	});
 	it('equals a full sort', () => {
 		fc.assert(
-			fc.property(fc.array(fc.integer({ min: -9, max: 9 }), { minLength: 1, maxLength: 80 }), fc.integer({ min: 1, max: 20 }), (values, count) => {
-				const sorted = values.map((logit, id) => ({ id, logit })).sort((a, b) => b.logit - a.logit || a.id - b.id);
-				expect(topCandidates(Float32Array.from(values), count)).toEqual(sorted.slice(0, count));
-			})
+			fc.property(
+				fc.array(fc.integer({ min: -9, max: 9 }), { minLength: 1, maxLength: 80 }),
+				fc.integer({ min: 1, max: 20 }),
+				(values, count) => {
+					const sorted = values.map((logit, id) => ({ id, logit })).sort((a, b) => b.logit - a.logit || a.id - b.id);
+					expect(topCandidates(Float32Array.from(values), count)).toEqual(sorted.slice(0, count));
+				}
+			)
 		);
 	});
 	it('refuses an engine that produces NaN, also behind better candidates', () => {
-		expect(() => topCandidates(Float32Array.from([9, 8, Number.NaN]), 2)).toThrow(expect.objectContaining({ code: 'engine-failed' }));
+		expect(() => topCandidates(Float32Array.from([9, 8, Number.NaN]), 2)).toThrow(
+			expect.objectContaining({ code: 'engine-failed' })
+		);
 	});
 	it('is greedy at temperature 0', () => {
 		const ranked = topCandidates(Float32Array.from([0, 5, 5, 1]), 4);
@@ -81,7 +87,10 @@ describe('sampler', () => {
 			counts[token] = (counts[token] as number) + 1;
 		}
 		// Chi-square with 3 degrees of freedom: 16.3 is the 0.1 % point.
-		const chi = weights.reduce((sum, weight, i) => sum + ((counts[i] as number) - weight * draws) ** 2 / (weight * draws), 0);
+		const chi = weights.reduce(
+			(sum, weight, i) => sum + ((counts[i] as number) - weight * draws) ** 2 / (weight * draws),
+			0
+		);
 		expect(chi).toBeLessThan(16.3);
 	});
 	it('gives a token the same noise whoever else is a candidate', () => {

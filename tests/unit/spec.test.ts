@@ -26,9 +26,18 @@ describe('docs/spec', () => {
 		expect(listed).toEqual(Object.entries(CODES));
 	});
 	it('messages.md lists every kind with its limit and its fields', () => {
-		const listed = rows(page('messages.md'), /V\d+$/).map(([name, , limit, fields]) => ({ name, limit: Number(limit), fields }));
-		const built = SAMPLES.map(({ kind }) => ({ name: kind.name, limit: kind.maxBytes, fields: kind.shape.names?.join(', ') }));
-		const byName = (a: { name?: string | undefined }, b: { name?: string | undefined }) => ((a.name ?? '') < (b.name ?? '') ? -1 : 1);
+		const listed = rows(page('messages.md'), /V\d+$/).map(([name, , limit, fields]) => ({
+			name,
+			limit: Number(limit),
+			fields
+		}));
+		const built = SAMPLES.map(({ kind }) => ({
+			name: kind.name,
+			limit: kind.maxBytes,
+			fields: kind.shape.names?.join(', ')
+		}));
+		const byName = (a: { name?: string | undefined }, b: { name?: string | undefined }) =>
+			(a.name ?? '') < (b.name ?? '') ? -1 : 1;
 		expect(listed.sort(byName)).toEqual(built.sort(byName));
 	});
 	it('policy.md lists every public field', () => {
@@ -36,7 +45,9 @@ describe('docs/spec', () => {
 		expect(listed.map((cells) => cells[0]?.replaceAll('`', ''))).toEqual(publicPolicy.names);
 	});
 	it('job.md names constants that exist, with the values they have', () => {
-		const sources = ['announce', 'bidding', 'hire', 'follow', 'deliver', 'execute', 'contribute'].map((name) => `node/${name}`);
+		const sources = ['announce', 'bidding', 'hire', 'follow', 'deliver', 'execute', 'contribute'].map(
+			(name) => `node/${name}`
+		);
 		const code = [...sources, 'market/admit', 'protocol/limits']
 			.map((name) => readFileSync(new URL(`../../src/lib/${name}.ts`, import.meta.url), 'utf8'))
 			.join('\n');
@@ -46,7 +57,10 @@ describe('docs/spec', () => {
 				expect(found, name).toBeDefined();
 				const number = Number(found?.replaceAll('_', ''));
 				const spelled = name.endsWith('_MS') ? [`${number} ms`, `${number / 1000} s`] : [String(number)];
-				expect(spelled.some((text) => value?.includes(text)), `${name} = ${number} in "${value}"`).toBe(true);
+				expect(
+					spelled.some((text) => value?.includes(text)),
+					`${name} = ${number} in "${value}"`
+				).toBe(true);
 			}
 		}
 	});

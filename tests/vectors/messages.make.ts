@@ -11,6 +11,13 @@ const signer = { publicKey: ed.getPublicKey(secret), sign: async (preimage: Uint
 const vectors = [];
 for (const { kind, body } of SAMPLES) {
 	const signed = await seal(kind, body, signer);
-	vectors.push({ name: kind.name, cid: signed.cid.toString(), body: bytesToHex(signed.bodyBytes), envelope: bytesToHex(signed.bytes) });
+	vectors.push({
+		name: kind.name,
+		cid: signed.cid.toString(),
+		body: bytesToHex(signed.bodyBytes),
+		envelope: bytesToHex(signed.bytes)
+	});
 }
-console.log(JSON.stringify({ secret: bytesToHex(secret), publicKey: bytesToHex(signer.publicKey), vectors }, null, '\t'));
+console.log(
+	JSON.stringify({ secret: bytesToHex(secret), publicKey: bytesToHex(signer.publicKey), vectors }, null, '\t')
+);

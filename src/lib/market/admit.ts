@@ -21,7 +21,10 @@ export interface ExecutorView {
 export type Verdict =
 	| { readonly type: 'bid'; readonly pricePer1k: number; readonly firstTokenMs: number }
 	| { readonly type: 'interest'; readonly readyInMs: number }
-	| { readonly type: 'decline'; readonly why: 'busy' | 'another-model' | 'too-long' | 'price' | 'region' | 'too-many-bids' };
+	| {
+			readonly type: 'decline';
+			readonly why: 'busy' | 'another-model' | 'too-long' | 'price' | 'region' | 'too-many-bids';
+	  };
 
 /** Reservations one node gives at once. A flood of announcements would otherwise be answered by a flood of bids. */
 export const MAX_OPEN_BIDS = 16;

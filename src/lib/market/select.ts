@@ -33,7 +33,12 @@ export function expectedEndMs(bid: JobBid, tokens: number): number {
 }
 
 /** Whether the bid keeps to what was announced and to the part of the policy that stayed at home. */
-export function acceptable(heard: BidHeard, announcement: JobAnnouncement, policy: ExecutionPolicy, now: number): boolean {
+export function acceptable(
+	heard: BidHeard,
+	announcement: JobAnnouncement,
+	policy: ExecutionPolicy,
+	now: number
+): boolean {
 	const { bid } = heard;
 	if (now - heard.heardAt > bid.validMs) return false;
 	if (announcement.model !== undefined && bid.model.id !== announcement.model) return false;
@@ -66,7 +71,9 @@ export function select<B extends BidHeard>(
 		(fast(a) ? a.bid.pricePer1k - b.bid.pricePer1k : 0) ||
 		end(a) - end(b) ||
 		(a.executor < b.executor ? -1 : 1);
-	return [...fit].sort(order).map((candidate) => ({ heard: candidate, reason: reasonFor(candidate, fit, end(candidate) === fastest) }));
+	return [...fit]
+		.sort(order)
+		.map((candidate) => ({ heard: candidate, reason: reasonFor(candidate, fit, end(candidate) === fastest) }));
 }
 
 function reasonFor(chosen: BidHeard, fit: readonly BidHeard[], isFastest: boolean): Reason {

@@ -15,11 +15,18 @@ const NEWCOMER_MS = 1_500;
 const TTL_MS = 60_000;
 
 /** Returns how to stop. */
-export function advertise(model: OfferedModel, tokensPerSecond: number, terms: ContributeTerms, ports: ExecutorPorts): () => void {
+export function advertise(
+	model: OfferedModel,
+	tokensPerSecond: number,
+	terms: ContributeTerms,
+	ports: ExecutorPorts
+): () => void {
 	const stopping = new AbortController();
 	const state = async (): Promise<void> => {
 		const body: CapabilityAdvertisement = {
-			models: [{ model, milliTokensPerSecond: Math.round(tokensPerSecond * 1000), pricePer1k: terms.pricePer1k, loaded: true }],
+			models: [
+				{ model, milliTokensPerSecond: Math.round(tokensPerSecond * 1000), pricePer1k: terms.pricePer1k, loaded: true }
+			],
 			running: ports.engine.state === 'busy' ? 1 : 0,
 			queued: 0,
 			capacity: 1,

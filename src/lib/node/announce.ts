@@ -28,7 +28,11 @@ export function mostPromptTokens(wish: Pick<Wish, 'turns' | 'continueFrom'>): nu
 }
 
 /** Refusals: `prompt-too-long`, `malformed` (a wish that no announcement can carry). */
-export async function announce(wish: Wish, policy: ExecutionPolicy, ports: Pick<NodePorts, 'jobKey' | 'random' | 'clock'>): Promise<AnnouncedJob> {
+export async function announce(
+	wish: Wish,
+	policy: ExecutionPolicy,
+	ports: Pick<NodePorts, 'jobKey' | 'random' | 'clock'>
+): Promise<AnnouncedJob> {
 	const bytes = wish.turns.reduce((sum, turn) => sum + utf8(turn.content).length, 0);
 	if (bytes > MAX_PROMPT_BYTES || wish.turns.length > MAX_TURNS) throw new Refusal('prompt-too-long', `${bytes} bytes`);
 	if (wish.minTokens > wish.maxTokens) throw new Refusal('malformed', 'minTokens above maxTokens');

@@ -20,7 +20,11 @@ const LOAD_GLANCE_MS = 60_000;
  * Answers on this device. Yields `loading` while the model loads, `words`, and exactly one `finished`, `fixed` or `failed` at the end.
  * Aborting stops within a step: `finished` with status `cancelled`, or `failed` with `aborted` when nothing was answered yet. Never throws.
  */
-export async function* answerHere(wish: Wish, ports: LocalPorts, signal: AbortSignal): AsyncGenerator<LocalEvent, void, void> {
+export async function* answerHere(
+	wish: Wish,
+	ports: LocalPorts,
+	signal: AbortSignal
+): AsyncGenerator<LocalEvent, void, void> {
 	const { engine, clock, random } = ports;
 	try {
 		const last = wish.turns.findLast((turn) => turn.role === 'user');

@@ -103,7 +103,8 @@ export class Asker {
 			throw new Refusal('terms-differ', 'acknowledgement');
 		}
 		// Cumulative: what came before it is acknowledged too.
-		for (const [cid, earlier] of this.waiting) if (earlier.body.tokens <= checkpoint.body.tokens) this.waiting.delete(cid);
+		for (const [cid, earlier] of this.waiting)
+			if (earlier.body.tokens <= checkpoint.body.tokens) this.waiting.delete(cid);
 		this.claim = { checkpoint, acknowledgement: answer };
 	}
 

@@ -115,7 +115,8 @@ async function admitBid(
 		const signed = await open(jobBid, bytes, ports.crypto);
 		const bid = signed.body;
 		if (!equalBytes(bid.job, job.id)) return undefined;
-		if (!announcements.some((announced) => announced.cid.equals(bid.announcement))) throw new Refusal('terms-differ', 'announcement');
+		if (!announcements.some((announced) => announced.cid.equals(bid.announcement)))
+			throw new Refusal('terms-differ', 'announcement');
 		const certificate = await openCertificate(signed, ports.crypto, ports.clock.now());
 		const account = formatDid(certificate.account);
 		const executor = formatPeerId(signed.signer);

@@ -51,7 +51,11 @@ const MAX_REMEMBERED = 256;
 /** Channels of strangers that may stand at once; each that is not yet assigned waits at most execute.ASSIGN_MS. */
 const MAX_CHANNELS = 32;
 
-export function contribute(ports: ExecutorPorts, terms: ContributeTerms, tell: (event: ContributeEvent) => void): Contribution {
+export function contribute(
+	ports: ExecutorPorts,
+	terms: ContributeTerms,
+	tell: (event: ContributeEvent) => void
+): Contribution {
 	const bids = new Map<string, OpenBid>();
 	const stopping = new AbortController();
 	const running = new Set<Promise<void>>();
@@ -80,7 +84,12 @@ export function contribute(ports: ExecutorPorts, terms: ContributeTerms, tell: (
 		};
 		const verdict = admit(announcement.body, view);
 		tell({ type: 'considered', job: key, verdict: verdict.type });
-		const common = { job: announcement.body.job, announcement: announcement.cid, issuedAt: ports.clock.now(), extensions: {} };
+		const common = {
+			job: announcement.body.job,
+			announcement: announcement.cid,
+			issuedAt: ports.clock.now(),
+			extensions: {}
+		};
 		const { node, certificate } = ports.identity;
 		if (verdict.type === 'interest') {
 			const body = { ...common, model: model.id, readyInMs: verdict.readyInMs };

@@ -40,7 +40,13 @@ const ACKNOWLEDGE_MS = 10_000;
 /** How long the receipt waits for its countersignature. */
 const COUNTERSIGN_MS = 5_000;
 /** Codes that are the engine's own failure: the asker is still there and gets a receipt that says so. */
-const ENGINE_CODES: readonly Code[] = ['engine-failed', 'engine-not-ready', 'engine-busy', 'prompt-too-long', 'out-of-memory'];
+const ENGINE_CODES: readonly Code[] = [
+	'engine-failed',
+	'engine-not-ready',
+	'engine-busy',
+	'prompt-too-long',
+	'out-of-memory'
+];
 
 /** Runs the job to its receipt. Refusals mean that the channel is of no more use; what was earned until then is kept. */
 export async function deliver(
@@ -64,13 +70,21 @@ export async function deliver(
 	try {
 		await channel.send((await accepted(terms, ports)).bytes);
 		await note(terms, ports, startedAt, { state: 'running' });
-		const { ending, end } = await run(answer, asker, terms, ports, stop.signal, (tokens) => tell({ type: 'progress', job, tokens }));
+		const { ending, end } = await run(answer, asker, terms, ports, stop.signal, (tokens) =>
+			tell({ type: 'progress', job, tokens })
+		);
 		const outcome = { ...answer.result(), ending, end, startedAt, endedAt: ports.clock.now() };
 		const receipt = await sealReceipt(terms, outcome, ports);
 		const cid = receipt.cid.toString();
 		const { price } = receipt.body;
 		await keepSealed({ receipt, countersignature: undefined, replaces: undefined }, 'executor', ports);
-		await note(terms, ports, startedAt, { state: ending.status, tokens: answer.count, price, receipt: cid, code: ending.code });
+		await note(terms, ports, startedAt, {
+			state: ending.status,
+			tokens: answer.count,
+			price,
+			receipt: cid,
+			code: ending.code
+		});
 		tell({ type: 'ended', job, status: ending.status, tokens: answer.count, price, receipt: cid, code: ending.code });
 		await handOver(receipt, asker, channel, ports);
 	} catch (error) {
@@ -96,7 +110,10 @@ async function run(
 	const { turns, continueFrom, sampling, minTokens, maxTokens } = terms.assignment.body;
 	// Strangers share no cache; one account's own devices have nothing to hide from each other.
 	const scope = terms.sameAccount ? { cacheScope: 'account' } : {};
-	const steps = ports.engine.generate({ turns, continueFrom, sampling, minTokens, maxTokens, seed: terms.seed, ...scope }, stop);
+	const steps = ports.engine.generate(
+		{ turns, continueFrom, sampling, minTokens, maxTokens, seed: terms.seed, ...scope },
+		stop
+	);
 	try {
 		for (;;) {
 			const next = await steps.next().catch((error: unknown) => ({ failed: codeOf(error) }));
@@ -205,7 +222,12 @@ async function accepted(terms: Terms, ports: ExecutorPorts) {
  * Sends the receipt and waits for the other signature. Without one it stands with one signature, which is said where it is shown: by
  * then the asker has the whole answer, so this is what a cheat can gain, and no more than the last interval was unsigned.
  */
-async function handOver(receipt: Signed<ExecutionReceipt>, asker: Asker, channel: Channel, ports: ExecutorPorts): Promise<void> {
+async function handOver(
+	receipt: Signed<ExecutionReceipt>,
+	asker: Asker,
+	channel: Channel,
+	ports: ExecutorPorts
+): Promise<void> {
 	const { job, epoch } = receipt.body;
 	const available = { job, epoch, receipt: receipt.cid, issuedAt: ports.clock.now(), extensions: {} };
 	await channel.send((await seal(receiptAvailable, available, ports.identity.node)).bytes);

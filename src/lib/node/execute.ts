@@ -63,8 +63,10 @@ async function agreeOn(
 	if (open === undefined) throw new Refusal('expired', 'no open bid for this job');
 	const announced = open.announcement.body;
 	if (!equalBytes(assignment.signer, open.announcement.signer)) throw new Refusal('wrong-signer', 'assignment');
-	if (!run.bid.equals(open.bid.cid) || run.pricePer1k !== open.bid.body.pricePer1k) throw new Refusal('terms-differ', 'bid');
-	if (run.minTokens !== announced.minTokens || run.maxTokens !== announced.maxTokens) throw new Refusal('terms-differ', 'length');
+	if (!run.bid.equals(open.bid.cid) || run.pricePer1k !== open.bid.body.pricePer1k)
+		throw new Refusal('terms-differ', 'bid');
+	if (run.minTokens !== announced.minTokens || run.maxTokens !== announced.maxTokens)
+		throw new Refusal('terms-differ', 'length');
 	if (run.continueFrom.length >= run.maxTokens) throw new Refusal('terms-differ', 'nothing left to answer');
 	if (ports.engine.state !== 'ready') throw new Refusal('busy');
 	const promptTokens = (await ports.engine.countTokens(run.turns)) + run.continueFrom.length;
@@ -96,7 +98,14 @@ async function isKin(kin: Uint8Array, channel: Channel, ports: ExecutorPorts): P
 }
 
 async function decline(run: AssignJob, code: Code, channel: Channel, ports: ExecutorPorts): Promise<void> {
-	const body = { job: run.job, epoch: run.epoch, state: 'refused' as const, code, issuedAt: ports.clock.now(), extensions: {} };
+	const body = {
+		job: run.job,
+		epoch: run.epoch,
+		state: 'refused' as const,
+		code,
+		issuedAt: ports.clock.now(),
+		extensions: {}
+	};
 	const status = await seal(jobStatus, body, ports.identity.node);
 	await channel.send(status.bytes).catch(() => undefined);
 	await channel.close().catch(() => undefined);

@@ -7,7 +7,12 @@ import { codeOf, Refusal, type Code } from '#lib/protocol/errors.ts';
 import { chainStart, decodeFrame } from '#lib/protocol/frame.ts';
 import { MAX_CHANNEL_MESSAGE } from '#lib/protocol/limits.ts';
 import { policyHash } from '#lib/protocol/policy.ts';
-import { checkReceipt, executionReceipt, receiptCountersignature, type ExecutionReceipt } from '#lib/protocol/receipt.ts';
+import {
+	checkReceipt,
+	executionReceipt,
+	receiptCountersignature,
+	type ExecutionReceipt
+} from '#lib/protocol/receipt.ts';
 import { mostPromptTokens } from './announce.ts';
 import type { Wish } from './app.ts';
 import type { OriginateEvent } from './events.ts';
@@ -87,7 +92,11 @@ export async function* follow(
 					transcript = agree(transcript, signed.body, signed.cid);
 					const answer = await acknowledge(transcript, signed.cid, hired, ports);
 					await channel.send(answer.bytes);
-					await keepPartial({ checkpoint: signed, acknowledgement: answer, bid: hired.executor.signed, replaces: acknowledged }, 'originator', ports);
+					await keepPartial(
+						{ checkpoint: signed, acknowledgement: answer, bid: hired.executor.signed, replaces: acknowledged },
+						'originator',
+						ports
+					);
 					acknowledged = signed.cid.toString();
 					yield { type: 'checkpoint', tokens: transcript.position, receipt: acknowledged };
 				} else if (type === executionReceipt.type) {
@@ -143,7 +152,11 @@ async function acknowledge(
 
 async function cancel(hired: HiredJob, reason: 'stopped' | 'deadline', ports: NodePorts): Promise<void> {
 	const { job, epoch } = hired.assignment.body;
-	const message = await seal(jobCancel, { job, epoch, reason, issuedAt: ports.clock.now(), extensions: {} }, hired.job.key);
+	const message = await seal(
+		jobCancel,
+		{ job, epoch, reason, issuedAt: ports.clock.now(), extensions: {} },
+		hired.job.key
+	);
 	await hired.channel.send(message.bytes).catch(() => undefined);
 }
 

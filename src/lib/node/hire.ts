@@ -111,7 +111,12 @@ async function assign(
 }
 
 /** The executor's nonce out of its `accepted`. Refusals: its own code, `declined`, `stalled`, `terms-differ`, or why the channel ended. */
-async function acceptance(inbox: Inbox<JobMail>, heard: SignedBid, assigned: AssignJob, ports: NodePorts): Promise<Uint8Array> {
+async function acceptance(
+	inbox: Inbox<JobMail>,
+	heard: SignedBid,
+	assigned: AssignJob,
+	ports: NodePorts
+): Promise<Uint8Array> {
 	const mail = await inbox.take(ACCEPT_MS);
 	if (mail === undefined) throw new Refusal('stalled', 'no word after the assignment');
 	if (mail.type !== 'message') throw new Refusal(mail.type === 'ended' ? (mail.code ?? 'channel-closed') : 'aborted');

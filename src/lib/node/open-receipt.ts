@@ -56,7 +56,8 @@ async function openCheckpoint(record: ReceiptRecord, crypto: Crypto): Promise<Op
 	const { body } = signed;
 	const answer = record.counterpart === undefined ? undefined : read(acknowledgement, record.counterpart);
 	const bid = record.terms === undefined ? undefined : read(jobBid, record.terms);
-	const answers = answer !== undefined && answer.body.checkpoint.equals(signed.cid) && answer.body.tokens === body.tokens;
+	const answers =
+		answer !== undefined && answer.body.checkpoint.equals(signed.cid) && answer.body.tokens === body.tokens;
 	const node = bid?.signer ?? signed.signer;
 	return {
 		...common(record, signed.cid),
@@ -98,7 +99,8 @@ async function check(
 ): Promise<SignatureCheck> {
 	const present = signed !== undefined;
 	const by = present && bytesToHex(signed.signer) === bytesToHex(key);
-	const valid = by && fits && (await crypto.verify(key, preimage(of.type, of.version, signed.bodyBytes), signed.signature));
+	const valid =
+		by && fits && (await crypto.verify(key, preimage(of.type, of.version, signed.bodyBytes), signed.signature));
 	return { who, key: present ? formatDid(key) : '', valid, present };
 }
 
@@ -113,5 +115,7 @@ function plain(value: unknown, path = ''): Record<string, Plain> {
 		const entries = Object.entries(value).map(([name, inner]) => plain(inner, path === '' ? name : `${path}.${name}`));
 		return Object.assign({}, ...entries) as Record<string, Plain>;
 	}
-	return { [path]: typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null };
+	return {
+		[path]: typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null
+	};
 }

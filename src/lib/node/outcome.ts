@@ -28,7 +28,11 @@ export interface Outcome {
 }
 
 /** Signs the receipt of a run; every outcome has one. */
-export async function sealReceipt(terms: Terms, outcome: Outcome, ports: ExecutorPorts): Promise<Signed<ExecutionReceipt>> {
+export async function sealReceipt(
+	terms: Terms,
+	outcome: Outcome,
+	ports: ExecutorPorts
+): Promise<Signed<ExecutionReceipt>> {
 	return seal(executionReceipt, receiptOf(terms, outcome, ports), ports.identity.node, ports.identity.certificate);
 }
 

@@ -68,7 +68,11 @@ export async function recordJob(job: AnnouncedJob, wish: Wish, ports: NodePorts)
 				case 'checkpoint':
 					return save({ ...row, receipt: event.receipt });
 				case 'finished':
-					return save({ ...row, state: event.status === 'cancelled' ? 'cancelled' : 'finished', receipt: event.receipt });
+					return save({
+						...row,
+						state: event.status === 'cancelled' ? 'cancelled' : 'finished',
+						receipt: event.receipt
+					});
 				case 'lost':
 					return save({ ...row, state: 'lost', code: event.code, receipt: event.receipt });
 				case 'failed':

@@ -43,10 +43,15 @@ export function receive(transcript: Transcript, frame: Frame): Transcript {
 /** After a checkpoint that agrees with every frame so far. Refusals: `wrong-job`, `old-epoch`, `out-of-order`, `terms-differ`. */
 export function agree(transcript: Transcript, checkpoint: Checkpoint, cid: CID): Transcript {
 	sameRun(transcript, checkpoint);
-	if (checkpoint.tokens !== transcript.position) throw new Refusal('out-of-order', `checkpoint at ${checkpoint.tokens}`);
+	if (checkpoint.tokens !== transcript.position)
+		throw new Refusal('out-of-order', `checkpoint at ${checkpoint.tokens}`);
 	const previous = checkpoint.previous?.toString();
 	const follows = previous === transcript.lastCheckpoint?.toString();
-	if (!follows || !checkpoint.assignment.equals(transcript.assignment) || !equalBytes(checkpoint.chain, transcript.chain)) {
+	if (
+		!follows ||
+		!checkpoint.assignment.equals(transcript.assignment) ||
+		!equalBytes(checkpoint.chain, transcript.chain)
+	) {
 		throw new Refusal('terms-differ', 'checkpoint');
 	}
 	return { ...transcript, checked: checkpoint.tokens, lastCheckpoint: cid };

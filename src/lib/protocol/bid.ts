@@ -58,6 +58,13 @@ export function commitNonce(nonce: Uint8Array): Uint8Array {
 }
 
 /** The sampler's seed of one run: both halves, bound to job and epoch. */
-export function seedOf(job: Uint8Array, epoch: number, originatorNonce: Uint8Array, executorNonce: Uint8Array): Uint8Array {
-	return sha256(concat(utf8('fireweed/seed/1'), job, Uint8Array.of(epoch >>> 8, epoch & 255), originatorNonce, executorNonce));
+export function seedOf(
+	job: Uint8Array,
+	epoch: number,
+	originatorNonce: Uint8Array,
+	executorNonce: Uint8Array
+): Uint8Array {
+	return sha256(
+		concat(utf8('fireweed/seed/1'), job, Uint8Array.of(epoch >>> 8, epoch & 255), originatorNonce, executorNonce)
+	);
 }

@@ -31,7 +31,13 @@ export const CERTIFICATE_LIFE_MS = 365 * 24 * 3600 * 1000;
 
 /** Encoded certificate of `node` by `account`, valid for CERTIFICATE_LIFE_MS from `now` (Unix ms). */
 export async function certify(account: Signer, node: Uint8Array, now: number): Promise<Uint8Array> {
-	const body = { account: account.publicKey, node, issuedAt: now, expiresAt: now + CERTIFICATE_LIFE_MS, extensions: {} };
+	const body = {
+		account: account.publicKey,
+		node,
+		issuedAt: now,
+		expiresAt: now + CERTIFICATE_LIFE_MS,
+		extensions: {}
+	};
 	return (await seal(nodeCertificate, body, account)).bytes;
 }
 

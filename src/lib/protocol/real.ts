@@ -5,7 +5,7 @@
  * Method: range reduction by a power of two, then a series. Relative error below 1e-15 (tested against Math.*).
  */
 
-const LN2_HIGH = 6.93147180369123816490e-1;
+const LN2_HIGH = 6.9314718036912381649e-1;
 const LN2_LOW = 1.90821492927058770002e-10;
 const SQRT_HALF = 0.7071067811865476;
 

@@ -129,7 +129,8 @@ export function checkReceipt(receipt: ExecutionReceipt, facts: JobFacts): void {
 	if (receipt.status === 'cancelled' && !facts.cancelled) differ('status');
 	if (receipt.status === 'success' && receipt.startPosition + receipt.answerTokens < facts.minTokens) differ('status');
 	if (receipt.startedAt > receipt.endedAt) differ('startedAt');
-	if (receipt.startedAt < facts.assignedAt - CLOCK_SKEW_MS || receipt.endedAt > facts.now + CLOCK_SKEW_MS) differ('endedAt');
+	if (receipt.startedAt < facts.assignedAt - CLOCK_SKEW_MS || receipt.endedAt > facts.now + CLOCK_SKEW_MS)
+		differ('endedAt');
 }
 
 const SAME_FIELDS = [

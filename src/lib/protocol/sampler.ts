@@ -142,8 +142,14 @@ function borders(ranked: readonly Candidate[], sampling: Sampling, margin: numbe
 	const slack = sampling.topPMilli === 1000 ? Number.POSITIVE_INFINITY : enough * (exp(2 * margin * scale) - 1);
 	// Noise may also change the order: the least and the most mass that can stand before a candidate.
 	const before = (candidate: Candidate, reach: number) =>
-		ranked.reduce((sum, rival, i) => (rival !== candidate && rival.logit > candidate.logit + reach ? sum + (weights[i] as number) : sum), 0);
-	const possible = ranked.filter((candidate) => candidate.logit >= last - margin && before(candidate, margin) < enough + slack);
+		ranked.reduce(
+			(sum, rival, i) =>
+				rival !== candidate && rival.logit > candidate.logit + reach ? sum + (weights[i] as number) : sum,
+			0
+		);
+	const possible = ranked.filter(
+		(candidate) => candidate.logit >= last - margin && before(candidate, margin) < enough + slack
+	);
 	const certain = ranked.filter(
 		(candidate, rank) =>
 			rank < sampling.topK &&

@@ -22,7 +22,9 @@ export type Infer<S> = S extends Shape<infer T> ? T : never;
 type Fields = Readonly<Record<string, Shape<unknown>>>;
 type RequiredKeys<F extends Fields> = { [K in keyof F]: F[K] extends { optional: true } ? never : K }[keyof F];
 type OptionalKeys<F extends Fields> = { [K in keyof F]: F[K] extends { optional: true } ? K : never }[keyof F];
-type Body<F extends Fields> = { readonly [K in RequiredKeys<F>]: Infer<F[K]> } & { readonly [K in OptionalKeys<F>]?: Infer<F[K]> };
+type Body<F extends Fields> = { readonly [K in RequiredKeys<F>]: Infer<F[K]> } & {
+	readonly [K in OptionalKeys<F>]?: Infer<F[K]>;
+};
 
 function refuse(path: string, what: string): never {
 	throw new Refusal('malformed', `${path}: ${what}`);
@@ -85,7 +87,11 @@ export function word<const W extends readonly string[]>(...words: W): Shape<W[nu
 export const link: Shape<CID> = {
 	check: (value, path) => {
 		const cid = CID.asCID(value);
-		return cid !== null && cid.version === 1 && cid.code === 0x71 && cid.multihash.code === 0x12 && cid.multihash.size === 32
+		return cid !== null &&
+			cid.version === 1 &&
+			cid.code === 0x71 &&
+			cid.multihash.code === 0x12 &&
+			cid.multihash.size === 32
 			? cid
 			: refuse(path, 'expected a link');
 	}
@@ -94,7 +100,8 @@ export const link: Shape<CID> = {
 export function list<T>(item: Shape<T>, max: number, min = 0): Shape<readonly T[]> {
 	return {
 		check: (value, path) => {
-			if (!Array.isArray(value) || value.length < min || value.length > max) refuse(path, `expected ${min} to ${max} items`);
+			if (!Array.isArray(value) || value.length < min || value.length > max)
+				refuse(path, `expected ${min} to ${max} items`);
 			return value.map((entry, i) => item.check(entry, `${path}[${i}]`));
 		}
 	};
@@ -112,7 +119,8 @@ export function fields<F extends Fields>(shapes: F): Shape<Body<F>> {
 		names: names.map((name) => (shapes[name]?.optional === true ? `${name}?` : name)),
 		check: (value, path) => {
 			if (!isMap(value)) return refuse(path, 'expected a map');
-			for (const name of Object.keys(value)) if (!Object.hasOwn(shapes, name)) refuse(`${path}.${name}`, 'unknown field');
+			for (const name of Object.keys(value))
+				if (!Object.hasOwn(shapes, name)) refuse(`${path}.${name}`, 'unknown field');
 			const checked: Record<string, unknown> = {};
 			for (const name of names) {
 				const shape = shapes[name] as Shape<unknown>;
