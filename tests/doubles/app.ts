@@ -17,7 +17,7 @@ import type { ContributeEvent, ExecutorFacts, OriginateEvent } from '#lib/node/e
 import { fixedAnswer } from '#lib/node/fixed.ts';
 import type { LoadProgress } from '#lib/ports/engine.ts';
 import type { ReceiptRecord, Store, Table, TableChange } from '#lib/ports/store.ts';
-import { Refusal } from '#lib/protocol/errors.ts';
+import { type Refusal } from '#lib/protocol/errors.ts';
 
 /** A value that can be watched and set. */
 class Value<T> implements Watched<T> {
