@@ -14,7 +14,7 @@ import { tabMedium } from '#lib/mesh/medium-tab.ts';
 import { createMesh } from '#lib/mesh/mesh.ts';
 import { workerTicker } from '#lib/mesh/ticker.ts';
 import { answerHere } from '#lib/node/answer-here.ts';
-import type { App, ContributeState, EngineState, MeshState, Wish } from '#lib/node/app.ts';
+import type { App, ContributeState, EngineState, MeshState, StorageState, Wish } from '#lib/node/app.ts';
 import { contribute, type Contribution } from '#lib/node/contribute.ts';
 import type { ContributeEvent } from '#lib/node/events.ts';
 import { fixedAnswer } from '#lib/node/fixed.ts';
@@ -40,10 +40,19 @@ const REFRESH_MS = 5_000;
 export async function createTab(): Promise<App> {
 	const log = consoleLog;
 	const { pathname, hostname, search } = location;
+	const storage = new Watchable<StorageState>('fine');
 	const [crypto, keys, store] = await Promise.all([
 		openCrypto({ subtle: (globalThis.crypto as Partial<typeof globalThis.crypto>).subtle }),
 		openKeys({ pathname, now: Date.now }),
-		openStore({ pathname, now: Date.now, log })
+		openStore({
+			pathname,
+			now: Date.now,
+			log,
+			// `refused` is `store.durability`, which the screens know already.
+			onNotice: (notice) => {
+				if (notice !== 'refused') storage.set(notice);
+			}
+		})
 	]);
 	const identity = await keys.identity();
 	const place = pagePlaceOf(hostname);
@@ -208,6 +217,7 @@ export async function createTab(): Promise<App> {
 	return {
 		identity,
 		store,
+		storage,
 		engine,
 		mesh: meshState,
 		contribution,

@@ -92,7 +92,7 @@ export const KEYS_CASES: readonly KeysCase[] = [
 			await from.close();
 			const to = await place.open();
 			const before = await to.identity();
-			same(await refusalOf(to.importAccount(file, `${PASSPHRASE}!`)), 'bad-signature');
+			same(await refusalOf(to.importAccount(file, `${PASSPHRASE}!`)), 'wrong-passphrase');
 			same(await refusalOf(to.importAccount(file.slice(1), PASSPHRASE)), 'malformed');
 			same((await to.identity()) === before, true);
 			same(await to.importAccount(file, PASSPHRASE), account);

@@ -280,6 +280,7 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 			kept: script.kept
 		},
 		store,
+		storage: { value: 'fine', observe: (listener) => (listener('fine'), () => {}) },
 		engine,
 		mesh,
 		contribution,

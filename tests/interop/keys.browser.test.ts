@@ -104,7 +104,7 @@ test('an account moves to another profile by file and passphrase', async () => {
 	const elsewhere = await rig().browser.newContext();
 	const to = await rig().tab(elsewhere);
 	const theirs = await ask(to, 'identity');
-	expect(await ask(to, 'importAccount', file, 'a long passphrasE')).toBe('bad-signature');
+	expect(await ask(to, 'importAccount', file, 'a long passphrasE')).toBe('wrong-passphrase');
 	expect(await ask(to, 'identity')).toEqual(theirs);
 	expect(await ask(to, 'importAccount', file, 'a long passphrase')).toBe('accepted');
 	const now = await ask(to, 'identity');

@@ -13,7 +13,11 @@ const never = new AbortController().signal;
 async function answer(clock: VirtualClock, engine: Engine, signal = never) {
 	const seen: { readonly type: string; readonly at: number }[] = [];
 	const run = async () => {
-		for await (const { type } of answerHere(ORDINARY_WISH, { engine, clock, random: new SeededRandom('here') }, signal)) {
+		for await (const { type } of answerHere(
+			ORDINARY_WISH,
+			{ engine, clock, random: new SeededRandom('here') },
+			signal
+		)) {
 			seen.push({ type, at: clock.monotonic() });
 		}
 	};

@@ -268,7 +268,7 @@ describe('account files', () => {
 		const openIt = (bytes: Uint8Array, passphrase = 'long enough'): Promise<string> =>
 			refusalOf(openAccount(bytes, passphrase, subtle));
 		expect(await openIt(file)).toBe('accepted');
-		expect(await openIt(file, 'long enougH')).toBe('bad-signature');
+		expect(await openIt(file, 'long enougH')).toBe('wrong-passphrase');
 		expect(await openIt(new Uint8Array(MAX_ACCOUNT_FILE_BYTES + 1))).toBe('oversized');
 		expect(await openIt(new Uint8Array())).toBe('malformed');
 		expect(await openIt(encode([1]))).toBe('malformed');
@@ -277,7 +277,7 @@ describe('account files', () => {
 		expect(await openIt(encode({ ...fields, rounds: 1 }))).toBe('malformed');
 		expect(await openIt(encode({ ...fields, salt: new Uint8Array(15) }))).toBe('malformed');
 		expect(await openIt(encode({ type: 'fireweed-account', version: 1, salt, nonce, box: 'text' }))).toBe('malformed');
-		expect(await openIt(encode({ ...fields, box: new Uint8Array(3) }))).toBe('bad-signature');
+		expect(await openIt(encode({ ...fields, box: new Uint8Array(3) }))).toBe('wrong-passphrase');
 		expect(await openIt(Uint8Array.of(...file, 0))).toBe('malformed');
 		expect(await refusalOf(openAccount(file, 'long enough', undefined))).toBe('insecure-context');
 		expect(await refusalOf(sealAccount(secret, 'long enough', undefined, random))).toBe('insecure-context');

@@ -111,6 +111,7 @@ describe('the strip', () => {
 		online: true,
 		relaysDown: false,
 		forgetful: false,
+		storage: 'fine' as const,
 		second: false
 	};
 	const ids = (facts: Partial<Facts>) => notices({ ...calm, ...facts }).map(({ id }) => id);
@@ -123,6 +124,8 @@ describe('the strip', () => {
 		[{ shell: 'blocked' }, 'no-worker'],
 		[{ insecure: true, shell: 'insecure-context' }, 'insecure'],
 		[{ forgetful: true }, 'forgetful'],
+		[{ storage: 'superseded' }, 'storage:superseded'],
+		[{ storage: 'blocked' }, 'storage:blocked'],
 		[{ notKept: 'storage-full' }, 'keep:storage-full'],
 		[{ second: true }, 'second'],
 		[{ shell: 'update-ready' }, 'update'],

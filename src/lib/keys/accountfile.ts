@@ -7,7 +7,7 @@
  */
 import { decode, encode } from '@ipld/dag-cbor';
 import { formatDid } from '#lib/protocol/did.ts';
-import { Refusal, type Code } from '#lib/protocol/errors.ts';
+import { Refusal } from '#lib/protocol/errors.ts';
 import { publicKeyOfSeed, SEED_BYTES } from '#lib/protocol/signature.ts';
 import type { FillRandom } from './material.ts';
 import { owned } from './native.ts';
@@ -23,8 +23,6 @@ const PADDED_BYTES = 512;
 export const MAX_ACCOUNT_FILE_BYTES = 4_096;
 /** Refused in words when shorter; how good a passphrase is cannot be measured, how short it is can. In characters. */
 export const MIN_PASSPHRASE = 8;
-/** The closed list has no code for a passphrase; this one says "the seal does not fit". */
-export const WRONG_PASSPHRASE: Code = 'bad-signature';
 
 /** What the seal protects. */
 export interface AccountSecret {
@@ -58,7 +56,7 @@ export async function sealAccount(
 }
 
 /**
- * Refusals: `oversized`, `malformed` and `not-canonical` (not an account file), `unknown-version` (made by a later app), `WRONG_PASSPHRASE`
+ * Refusals: `oversized`, `malformed` and `not-canonical` (not an account file), `unknown-version` (made by a later app), `'wrong-passphrase'`
  * (or a changed file), `insecure-context`.
  */
 export async function openAccount(
@@ -74,7 +72,7 @@ export async function openAccount(
 	try {
 		plain = new Uint8Array(await subtle.decrypt({ name: 'AES-GCM', iv: nonce, additionalData }, key, box));
 	} catch {
-		throw new Refusal(WRONG_PASSPHRASE, 'wrong passphrase or changed file');
+		throw new Refusal('wrong-passphrase', 'wrong passphrase or changed file');
 	}
 	const { createdAt, seed } = fields(decodeMap(unpadded(plain)));
 	plain.fill(0);

@@ -128,9 +128,16 @@ export interface OpenedReceipt {
 	readonly document: Uint8Array;
 }
 
+/**
+ * Whether this tab still keeps what it is told. `blocked`: an older tab holds the database and this one waits; `superseded`: a newer
+ * version in another tab took it over; `newer`: it was made by a newer version; `terminated`: the browser took it away.
+ */
+export type StorageState = 'fine' | 'blocked' | 'superseded' | 'newer' | 'terminated';
+
 export interface App {
 	readonly identity: Identity;
 	readonly store: Store;
+	readonly storage: Watched<StorageState>;
 	readonly engine: Watched<EngineState>;
 	readonly mesh: Watched<MeshState>;
 	readonly contribution: Watched<ContributeState>;

@@ -45,6 +45,7 @@ export const CODES = {
 	// Keeping things
 	'storage-full': 'The browser has no room left for this site.',
 	'storage-unavailable': 'The browser keeps nothing for this site.',
+	'wrong-passphrase': 'The passphrase does not open this file, or the file was changed.',
 	'insecure-context': 'This address is not secure, so the browser withholds what is needed.',
 	internal: 'Something went wrong inside the app.'
 } as const;

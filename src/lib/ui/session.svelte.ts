@@ -2,7 +2,7 @@
  * Everything the screens share: the running tab once it runs, the conversations, contributing, and what the strip at the top says.
  * Made once by the root layout and handed down; the composer works before the tab does.
  */
-import type { App, ContributeState, EngineState, MeshState } from '#lib/node/app.ts';
+import type { App, ContributeState, EngineState, MeshState, StorageState } from '#lib/node/app.ts';
 import { createContext } from 'svelte';
 import { Conversations } from './chat/conversations.svelte.ts';
 import { lockClaims } from './chat/claims.ts';
@@ -29,6 +29,7 @@ export class Session {
 	contributing = $state.raw<ContributeState>({ state: 'off' });
 	shell = $state.raw<ShellState>({ kind: 'installing' });
 	online = $state(true);
+	storage = $state<StorageState>('fine');
 	/** Another tab keeps the store of this profile. */
 	second = $state(false);
 	/** Why the last write was not kept. */
@@ -81,6 +82,7 @@ export class Session {
 		this.relaysToConfirm = app.relaysToConfirm;
 		const leader = setInterval(() => (this.second = !app.store.leading), LEADER_EVERY_MS);
 		this.#stops.push(
+			app.storage.observe((value) => (this.storage = value)),
 			app.engine.observe((value) => (this.engine = value)),
 			app.mesh.observe((value) => (this.mesh = value)),
 			app.contribution.observe((value) => (this.contributing = value)),

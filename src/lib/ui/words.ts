@@ -129,6 +129,11 @@ export const WORDS: Readonly<Record<Code, Words>> = {
 		safe: 'Everything works, but it ends with this tab.',
 		todo: 'Leave private browsing, or allow this site to keep data.'
 	},
+	'wrong-passphrase': {
+		happened: 'The passphrase does not open this file, or the file was changed.',
+		safe: 'Your present account stays as it is.',
+		todo: 'Type the passphrase again, or take another copy of the file.'
+	},
 	'insecure-context': {
 		happened: 'This address is not secure, so the browser withholds what is needed.',
 		safe: 'Nothing was sent.',

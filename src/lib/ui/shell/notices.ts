@@ -1,6 +1,7 @@
 /**
  * The one sentence at the top: which of the present causes a person should hear of, and what one action helps. Pure.
  */
+import type { StorageState } from '#lib/node/app.ts';
 import type { Code } from '#lib/protocol/errors.ts';
 import { wordsFor } from '../words.ts';
 
@@ -33,8 +34,19 @@ export interface Facts {
 	readonly relaysDown: boolean;
 	/** The browser keeps nothing: the identity and the conversations end with the tab. */
 	readonly forgetful: boolean;
+	/** What has become of the place where this tab keeps things. */
+	readonly storage: StorageState;
 	readonly second: boolean;
 }
+
+const STORAGE: Readonly<Record<StorageState, string | undefined>> = {
+	fine: undefined,
+	blocked: 'An older Fireweed tab holds your conversations; close it, then reload this one.',
+	superseded: 'A newer Fireweed is open in another tab and keeps your conversations now; reload this one.',
+	newer: 'Your conversations were written by a newer Fireweed, so they are not shown here; reload to get it.',
+	terminated:
+		'The browser took away the place where conversations are kept; what you see is still here, reload to try again.'
+};
 
 /** Every notice whose cause stands, the most pressing first. */
 export function notices(facts: Facts): readonly Notice[] {
@@ -55,6 +67,14 @@ export function notices(facts: Facts): readonly Notice[] {
 		text: `Fireweed could not start: ${broken.happened} ${broken.todo}`.trim(),
 		action: 'reload',
 		label: 'Reload'
+	});
+	const storage = STORAGE[facts.storage];
+	say(storage !== undefined, {
+		id: `storage:${facts.storage}`,
+		tone: 'failed',
+		action: 'reload',
+		label: 'Reload',
+		text: storage ?? ''
 	});
 	say(facts.relaysToConfirm.length > 0, {
 		id: `relay:${facts.relaysToConfirm.join()}`,
