@@ -6,7 +6,7 @@ import { createServer, request as ask, type IncomingHttpHeaders } from 'node:htt
 import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright';
 
-/** One visit. `offline` counts until the app had kept everything for a day without a server, where it does. */
+/** One visit. `settled` counts until nothing was fetched any more: with a service worker, until the app is kept for a day without a server. */
 export interface Visit {
 	readonly compressed: boolean;
 	readonly serviceWorker: boolean;
@@ -22,7 +22,7 @@ export interface Fetched {
 	readonly bodyBytes: number;
 	/** Everything the server wrote, heads included. */
 	readonly wireBytes: number;
-	/** Biggest first; a file that was sent twice has both in it. */
+	/** Biggest first; one that was sent twice has both in its bytes, one asked for again and unchanged (304) only its times. */
 	readonly files: readonly { readonly path: string; readonly bytes: number; readonly times: number }[];
 }
 

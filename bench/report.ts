@@ -21,8 +21,6 @@ const LEAST_DECODE_RATIO = 0.95;
 /** src/lib/node/announce.ts, `BID_WINDOW_MS`. */
 const BID_WINDOW_MS = 200;
 const BIGGEST_FILES = 8;
-/** A file asked for again and not changed costs its head only, and so do small ones. */
-const NOT_WORTH_NAMING = 20_000;
 
 const NAMES: Readonly<Record<Way, string>> = {
 	here: '(a) this tab',
@@ -241,17 +239,18 @@ function visits(all: readonly Visit[]): string {
 	].join('\n');
 }
 
-/** A file that page and service worker both fetched: the browser's cache did not keep it for the second. */
+/** Files that page and service worker both had sent whole: the browser's cache did not have them yet for the second. */
 function twice(all: readonly Visit[]): string {
-	const found = all.flatMap(({ compressed, settled }) =>
-		settled.files
-			.filter(({ times, bytes }) => times > 1 && bytes > NOT_WORTH_NAMING)
+	const found = all.flatMap(({ compressed, settled }) => {
+		const alone = all.find((each) => each.compressed === compressed && !each.serviceWorker);
+		const once = new Map(alone?.settled.files.map((file) => [file.path, file.bytes]));
+		return settled.files
+			.filter(({ path, bytes }) => bytes > (once.get(path) ?? Number.POSITIVE_INFINITY))
 			.map(
-				({ path, times, bytes: sum }) =>
-					`\`${path}\` ${times} times (${bytes(sum)} in all, ${compressed ? 'compressed' : 'uncompressed'})`
-			)
-	);
-	return found.length === 0 ? '' : `\nFetched more than once: ${found.join('; ')}.`;
+				({ path, bytes: sum }) => `\`${path}\` (${bytes(sum)} in all, ${compressed ? 'compressed' : 'uncompressed'})`
+			);
+	});
+	return found.length === 0 ? '\nNo file was sent twice.' : `\nSent more than once: ${found.join('; ')}.`;
 }
 
 function machineOf({ machine, loadBefore, loadAfter, triples }: Kept): string {
@@ -259,7 +258,7 @@ function machineOf({ machine, loadBefore, loadAfter, triples }: Kept): string {
 	return [
 		'\n## Machine\n',
 		`- ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB; ${machine.system}`,
-		`- Node ${machine.node}, Chromium ${machine.chromium}; commit ${machine.commit}${machine.changed.length === 0 ? '' : `, with ${machine.changed.length} files changed in the checkout`}`,
+		`- Node ${machine.node}, Chromium ${machine.chromium}; commit ${machine.commit}${machine.changed.length === 0 ? '' : `, changed in the checkout: ${machine.changed.join(', ')}`}`,
 		`- load average ${fixed(loadBefore, 2)} before, ${fixed(loadAfter, 2)} after, ${middle(
 			triples.map((triple) => triple.loadAverage),
 			2
