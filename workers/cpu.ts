@@ -8,7 +8,8 @@ import runtime from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
 import { CODES, Refusal, type Code } from '#lib/protocol/errors.ts';
 import { openCore, type CpuCore } from './cpu/core.ts';
 import { download } from './cpu/download.ts';
-import type { CpuWorker, FromWorker, LoadRequest, Outcome, ToWorker } from './messages.ts';
+import { openReader } from './cpu/reader.ts';
+import type { CpuWorker, FromWorker, LoadRequest, Outcome } from './messages.ts';
 
 /** Between two signs of life while a call is outstanding; the page gives up after many missing ones. */
 const ALIVE_EVERY_MS = 1000;
@@ -50,15 +51,6 @@ async function outcome<T>(port: MessagePort | undefined, fallback: Code, work: (
 	}
 }
 
-/** Becomes true when the page says so. */
-function abortable(port: MessagePort): { readonly aborted: boolean } {
-	const stopped = { aborted: false };
-	port.onmessage = ({ data }: MessageEvent<ToWorker>) => {
-		stopped.aborted = data.kind === 'abort';
-	};
-	return stopped;
-}
-
 /** What the Refusal was made with; its message is the text of the code with this in brackets. */
 function detailOf(error: Refusal): string | undefined {
 	return error.message.slice(CODES[error.code].length + 2, -1) || undefined;
@@ -96,14 +88,15 @@ function makeWorker(): CpuWorker {
 				return { card, tokensPerSecond, loadMs: monotonic() - started };
 			}),
 		async generate(request, port) {
-			const stopped = abortable(port);
+			const page = openReader(port);
 			const ended = outcome(port, 'engine-failed', async () => {
-				const steps = (await core()).generate(request, stopped);
-				for (;;) {
+				const steps = (await core()).generate(request, page);
+				for (let made = 1; ; made++) {
 					const next = await steps.next();
 					if (next.done === true) return next.value;
 					// Cloned, not transferred: two columns of 80 bytes are cheaper to copy than to hand over.
 					post(port, { kind: 'step', step: next.value });
+					await page.keepUp(made);
 				}
 			});
 			// Not awaited: the call answers at once, which tells the page that the worker is there.
@@ -113,8 +106,8 @@ function makeWorker(): CpuWorker {
 			});
 		},
 		logits(tokens, port) {
-			const stopped = abortable(port);
-			return outcome(port, 'engine-failed', async () => (await core()).logits(tokens, stopped));
+			const page = openReader(port);
+			return outcome(port, 'engine-failed', async () => (await core()).logits(tokens, page));
 		},
 		countTokens: (turns) => outcome(undefined, 'engine-failed', async () => (await core()).countTokens(turns))
 	};

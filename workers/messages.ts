@@ -1,5 +1,5 @@
 /**
- * What passes between a page and its engine worker. Types only.
+ * What passes between a page and its engine worker: types, and the two numbers both sides keep to.
  *
  * A worker cannot throw a Refusal: structured clone drops the fields of errors, and comlink passes on only name, message and stack.
  * So every reply is an Outcome, and the page makes the Refusal again (habit 10).
@@ -55,8 +55,16 @@ export type FromWorker =
 	| { readonly kind: 'step'; readonly step: Step }
 	| { readonly kind: 'end'; readonly outcome: Outcome<GenerateEnd> };
 
-/** Page to worker, on the same port. */
-export type ToWorker = { readonly kind: 'abort' };
+/** Page to worker, on the same port. `taken` counts the steps that the reader has had so far. */
+export type ToWorker = { readonly kind: 'abort' } | { readonly kind: 'taken'; readonly steps: number };
+
+/**
+ * Steps the worker makes ahead of its reader before it waits: one interval between checkpoints. A reader that stops reading, because its own
+ * asker stopped acknowledging, must not be worked for to the end.
+ */
+export const STEPS_AHEAD = 32;
+/** The reader says this often how far it is; a quarter of what may be ahead keeps the worker from ever waiting for a reader that reads. */
+export const TAKEN_EVERY = 8;
 
 /** What workers/cpu.ts exposes through comlink. No call rejects except when the worker itself is broken. */
 export interface CpuWorker {

@@ -14,7 +14,7 @@ import type {
 	TopLogits,
 	Turn
 } from '#lib/ports/engine.ts';
-import type { Addresses, Outcome, RecordedModel, ToWorker } from '#workers/messages.ts';
+import { TAKEN_EVERY, type Addresses, type Outcome, type RecordedModel, type ToWorker } from '#workers/messages.ts';
 import { startLifeline, type Lifeline, type LifelineComponents } from './lifeline.ts';
 
 /** A step takes 15 ms here and a chunk of a prompt 60; a phone ten times slower and busy stays far below this. */
@@ -143,7 +143,7 @@ class CpuEngine implements Engine {
 
 	async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<Step, GenerateEnd, void> {
 		const { line, done } = this.#take();
-		// Not bounded by itself; maxTokens bounds what the worker can put in it.
+		// The worker waits when it is STEPS_AHEAD ahead.
 		const queue: Step[] = [];
 		const news = signpost();
 		const ended = Promise.withResolvers<Outcome<GenerateEnd>>();
@@ -172,6 +172,7 @@ class CpuEngine implements Engine {
 				if (step !== undefined) {
 					tokens++;
 					yield step;
+					if (tokens % TAKEN_EVERY === 0) mine.postMessage({ kind: 'taken', steps: tokens } satisfies ToWorker);
 				} else if (over) {
 					const whole = opened(await end);
 					return tokens === whole.tokens ? whole : { ...whole, reason: 'aborted', tokens };
