@@ -26,6 +26,8 @@ export interface ScriptedEngineInit {
 	/** Never produces this position. */
 	readonly stallAt?: number;
 	readonly modelId?: string;
+	/** How long a load takes, ms. */
+	readonly loadMs?: number;
 }
 
 const VOCABULARY = 64;
@@ -72,9 +74,14 @@ export class ScriptedEngine implements Engine {
 		signal: AbortSignal
 	): Promise<EngineReady> {
 		if (signal.aborted) throw new Refusal('aborted');
-		if (this.#state !== 'busy') this.#state = 'ready';
+		const { clock, loadMs = 0 } = this.#init;
+		if (this.#state !== 'busy' && this.#state !== 'ready') {
+			this.#state = 'loading';
+			if (loadMs > 0) await clock.sleep(loadMs, signal);
+			this.#state = 'ready';
+		}
 		onProgress({ stage: 'fetching', loadedBytes: 1, totalBytes: 1 });
-		return { card: this.card, tokensPerSecond: this.tokensPerSecond, loadMs: 0 };
+		return { card: this.card, tokensPerSecond: this.tokensPerSecond, loadMs };
 	}
 
 	async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<Step, GenerateEnd, void> {

@@ -70,6 +70,17 @@ describe('an honest job', () => {
 		expect((await executor.ports.store.assigned.list())[0]).toMatchObject({ sameAccount: true, price: 0 });
 	});
 
+	it('is answered by an engine that had died: first interest, then a bid once it is loaded again', async () => {
+		const { world, asker, executor } = await pair('revived', undefined, { engine: { loadMs: 1_500 } });
+		await executor.engine.unload();
+		const events = await world.clock.until(asker.ask());
+		expect(events.find((event) => event.type === 'interest')).toMatchObject({ readyInMs: 1_500 });
+		expect(events.findIndex((event) => event.type === 'interest')).toBeLessThan(
+			events.findIndex((event) => event.type === 'bid')
+		);
+		expect(endOf(events)).toMatchObject({ type: 'finished' });
+	});
+
 	it('refuses a wish that contradicts itself', async () => {
 		const { world, asker } = await pair('contradiction');
 		expect(endOf(await world.clock.until(asker.ask({ minTokens: 50, maxTokens: 40 })))).toEqual({

@@ -5,6 +5,7 @@
  * terms it did not offer.
  */
 import { admit, type ExecutorView } from '#lib/market/admit.ts';
+import type { Engine } from '#lib/ports/engine.ts';
 import type { Channel } from '#lib/ports/mesh.ts';
 import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcement.ts';
 import { commitNonce, jobBid, jobInterest, type JobBid } from '#lib/protocol/bid.ts';
@@ -61,6 +62,7 @@ export function contribute(
 	const running = new Set<Promise<void>>();
 	const undo: (() => void)[] = [];
 	let tokensPerSecond = 0;
+	let loadMs = 0;
 	let model: OfferedModel | undefined;
 
 	const forget = () => {
@@ -75,8 +77,8 @@ export function contribute(
 		if (model === undefined || Math.abs(announcement.body.issuedAt - ports.clock.now()) > CLOCK_SKEW_MS) return;
 		const view: ExecutorView = {
 			model,
-			engine: ports.engine.state === 'ready' ? 'ready' : ports.engine.state === 'busy' ? 'busy' : 'loading',
-			readyInMs: 0,
+			engine: readiness(ports.engine, stopping.signal),
+			readyInMs: Math.ceil(loadMs),
 			openBids: bids.size,
 			pricePer1k: terms.pricePer1k,
 			tokensPerSecond,
@@ -131,6 +133,7 @@ export function contribute(
 			const ready = await ports.engine.load(() => undefined, stopping.signal);
 			model = offer(ready.card);
 			tokensPerSecond = ready.tokensPerSecond;
+			loadMs = ready.loadMs;
 			undo.push(
 				ports.mesh.onChannel(serve),
 				ports.mesh.subscribe(
@@ -150,4 +153,11 @@ export function contribute(
 			await Promise.allSettled(running);
 		}
 	};
+}
+
+/** What the engine could do now. One whose worker died since is loaded again: the next wish may then find it ready. */
+function readiness(engine: Engine, signal: AbortSignal): ExecutorView['engine'] {
+	if (engine.state === 'ready' || engine.state === 'busy') return engine.state;
+	engine.load(() => undefined, signal).catch(() => undefined);
+	return 'loading';
 }
