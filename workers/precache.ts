@@ -42,6 +42,9 @@ const PARALLEL_FETCHES = 4;
 /** Files above this are fetched after the first start: the page must not wait for the engine, and a lost connection costs little. */
 const LATER_ABOVE_BYTES = 1024 * 1024;
 
+/** SvelteKit's folder for files whose names carry a hash of their content. */
+const NAMED_BY_CONTENT = '/_app/immutable/';
+
 /** Holds one build's files for one scope. */
 export interface Precache {
 	/** True when `url` (absolute, without query) is a file of this build. */
@@ -94,8 +97,10 @@ export function precache(entries: readonly PrecacheEntry[], scope: string, compo
 	}
 
 	async function fetched(url: string, entry: PrecacheEntry): Promise<Response> {
-		// Second try past the HTTP cache: a damaged answer marked immutable would otherwise stay there for a year.
-		for (const cache of ['no-cache', 'reload'] as const) {
+		// A name with a hash in it never changes its content, so what the page has just loaded is taken as it is. Second try past the
+		// HTTP cache: a damaged answer marked immutable would otherwise stay there for a year.
+		const first = url.includes(NAMED_BY_CONTENT) ? 'default' : 'no-cache';
+		for (const cache of [first, 'reload'] as const) {
 			const response = await components.fetch(url, { cache, credentials: 'same-origin' });
 			if (!response.ok) throw new TypeError(`${url}: status ${response.status}`);
 			const bytes = await response.arrayBuffer();

@@ -108,6 +108,24 @@ describe('precache', () => {
 		expect([...caches.all.values()].every((held) => held.size === 0)).toBe(true);
 	});
 
+	test('names with a hash are taken from the HTTP cache, others are asked about again', async () => {
+		const named = `${SCOPE}_app/immutable/b.js`;
+		const modes: unknown[] = [];
+		const from = server({ ...FILES, [named]: 'b' });
+		const fetch = (url: string, init?: RequestInit) => {
+			modes.push([url, init?.cache]);
+			return from.fetch(url, init);
+		};
+		await shellOf({ ...from, fetch }, new Caches(), [
+			entry('./', '<page>'),
+			entry('./_app/immutable/b.js', 'b')
+		]).shell.fill('all');
+		expect(modes).toEqual([
+			[SCOPE, 'no-cache'],
+			[named, 'default']
+		]);
+	});
+
 	test('a copy damaged after it was stored is dropped and fetched anew', async () => {
 		const from = server(FILES);
 		const { shell, caches } = shellOf(from);
