@@ -2,7 +2,7 @@
  * `npm run bench -- [walk] [--pairs N] [--tokens N] [--arrivals N] [--force] [--no-keep]`: measures, prints, and keeps the result with its
  * method in bench/results. A busy machine is refused, because its numbers would be about the other work.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
@@ -81,11 +81,20 @@ async function main(argv: string[]): Promise<number> {
 	if (!chosen.keep || chosen.pairs < ENOUGH_PAIRS) return 0;
 	const folder = path.join(ROOT, 'bench/results');
 	await mkdir(folder, { recursive: true });
-	const name = path.join(folder, `${startedAt.toISOString().slice(0, 10)}-walk`);
+	const name = await unused(path.join(folder, `${startedAt.toISOString().slice(0, 10)}-walk`));
 	await writeFile(`${name}.json`, await format(JSON.stringify(kept, rounded), 'json'));
 	await writeFile(`${name}.md`, page);
 	console.error(`kept as ${path.relative(ROOT, name)}.json and .md`);
 	return 0;
+}
+
+/** The name itself, or with a number behind it: an earlier result of the day is never written over. */
+async function unused(name: string): Promise<string> {
+	const taken = new Set(await readdir(path.dirname(name)));
+	const free = (candidate: string) => !taken.has(`${path.basename(candidate)}.json`);
+	let candidate = name;
+	for (let number = 2; !free(candidate); number += 1) candidate = `${name}-${number}`;
+	return candidate;
 }
 
 /** As `npm run format` would leave it: kept results are files of the house like any other. */
