@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { CODES } from '#lib/protocol/errors.ts';
 import { publicPolicy } from '#lib/protocol/policy.ts';
+import { VARIABLES } from '../../relay/config.ts';
 import { SAMPLES } from '../fixtures/messages.ts';
 
 const page = (name: string) => readFileSync(new URL(`../../docs/spec/${name}`, import.meta.url), 'utf8');
@@ -43,6 +44,10 @@ describe('docs/spec', () => {
 	it('policy.md lists every public field', () => {
 		const listed = rows(page('policy.md'), /^`/).filter((cells) => cells[1] === 'yes');
 		expect(listed.map((cells) => cells[0]?.replaceAll('`', ''))).toEqual(publicPolicy.names);
+	});
+	it('the README’s table of relay variables is the one the relay reads', () => {
+		const listed = rows(readFileSync(new URL('../../README.md', import.meta.url), 'utf8'), /^`FIREWEED_RELAY_/);
+		expect(listed).toEqual(VARIABLES.map(({ name, fallback, meaning }) => [`\`${name}\``, fallback, meaning]));
 	});
 	it('job.md names constants that exist, with the values they have', () => {
 		const sources = ['announce', 'bidding', 'hire', 'follow', 'deliver', 'execute', 'contribute'].map(

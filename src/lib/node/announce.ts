@@ -6,7 +6,7 @@ import { seal, type Signed } from '#lib/protocol/envelope.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
 import { MAX_PROMPT_BYTES, MAX_TURNS } from '#lib/protocol/limits.ts';
 import { publicPart, type ExecutionPolicy } from '#lib/protocol/policy.ts';
-import { bytesToHex } from '@noble/hashes/utils.js';
+import { toHex } from '#lib/protocol/encode.ts';
 import type { Wish } from './app.ts';
 import type { NodePorts } from './ports.ts';
 
@@ -50,5 +50,5 @@ export async function announce(
 		issuedAt: ports.clock.now(),
 		extensions: {}
 	};
-	return { id, hex: bytesToHex(id), key, policy, announcement: await seal(jobAnnouncement, body, key) };
+	return { id, hex: toHex(id), key, policy, announcement: await seal(jobAnnouncement, body, key) };
 }

@@ -14,7 +14,7 @@ import { codeOf } from '#lib/protocol/errors.ts';
 import { judgeGossip } from '#lib/protocol/gossip.ts';
 import { CLOCK_SKEW_MS } from '#lib/protocol/limits.ts';
 import { offer, type OfferedModel } from '#lib/protocol/model.ts';
-import { bytesToHex } from '@noble/hashes/utils.js';
+import { toHex } from '#lib/protocol/encode.ts';
 import { advertise } from './advertise.ts';
 import type { ContributeEvent } from './events.ts';
 import { execute } from './execute.ts';
@@ -72,7 +72,7 @@ export function contribute(
 
 	const hear = async (bytes: Uint8Array) => {
 		const announcement = read(jobAnnouncement, bytes);
-		const key = bytesToHex(announcement.body.job);
+		const key = toHex(announcement.body.job);
 		forget();
 		if (model === undefined || Math.abs(announcement.body.issuedAt - ports.clock.now()) > CLOCK_SKEW_MS) return;
 		const view: ExecutorView = {

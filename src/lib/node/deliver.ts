@@ -13,7 +13,7 @@ import { logitsLeaf, merkleRoot } from '#lib/protocol/logits.ts';
 import type { OfferedModel } from '#lib/protocol/model.ts';
 import { receiptAvailable, type ExecutionReceipt } from '#lib/protocol/receipt.ts';
 import { jobStatus } from '#lib/protocol/status.ts';
-import { bytesToHex } from '@noble/hashes/utils.js';
+import { toHex } from '#lib/protocol/encode.ts';
 import { Asker } from './asker.ts';
 import type { ContributeEvent } from './events.ts';
 import type { Inbox, JobMail } from './inbox.ts';
@@ -65,7 +65,7 @@ export async function deliver(
 	void asker.attend(inbox);
 	const answer = new Delivery(terms, channel, ports);
 	const startedAt = ports.clock.now();
-	const job = bytesToHex(terms.assignment.body.job);
+	const job = toHex(terms.assignment.body.job);
 	tell({ type: 'started', job, sameAccount: terms.sameAccount });
 	try {
 		await channel.send((await accepted(terms, ports)).bytes);
@@ -259,7 +259,7 @@ async function note(terms: Terms, ports: ExecutorPorts, startedAt: number, progr
 	const { job, epoch } = terms.assignment.body;
 	const { state, tokens = 0, price = 0, receipt, code } = progress;
 	const row = {
-		id: `${bytesToHex(job)}:${epoch}`,
+		id: `${toHex(job)}:${epoch}`,
 		createdAt: startedAt,
 		endedAt: state === 'running' ? undefined : ports.clock.now(),
 		model: terms.model.id,

@@ -14,7 +14,7 @@ import { equalBytes } from '#lib/protocol/encode.ts';
 import { open, seal, type Signed } from '#lib/protocol/envelope.ts';
 import { codeOf, Refusal, type Code } from '#lib/protocol/errors.ts';
 import { jobStatus } from '#lib/protocol/status.ts';
-import { bytesToHex } from '@noble/hashes/utils.js';
+import { toHex } from '#lib/protocol/encode.ts';
 import type { AssignJob } from '#lib/protocol/assignment.ts';
 import type { OpenBid } from './contribute.ts';
 import { deliver, type Terms } from './deliver.ts';
@@ -59,7 +59,7 @@ async function agreeOn(
 	ports: ExecutorPorts
 ): Promise<Terms> {
 	const run = assignment.body;
-	const open = take(bytesToHex(run.job));
+	const open = take(toHex(run.job));
 	if (open === undefined) throw new Refusal('expired', 'no open bid for this job');
 	const announced = open.announcement.body;
 	if (!equalBytes(assignment.signer, open.announcement.signer)) throw new Refusal('wrong-signer', 'assignment');

@@ -7,8 +7,8 @@ import { acknowledgement, checkpoint } from '#lib/protocol/checkpoint.ts';
 import { formatDid, formatPeerId } from '#lib/protocol/did.ts';
 import { preimage, read, type Kind, type Signed } from '#lib/protocol/envelope.ts';
 import { executionReceipt, receiptCountersignature } from '#lib/protocol/receipt.ts';
-import { bytesToHex } from '@noble/hashes/utils.js';
-import { CID } from 'multiformats/cid';
+import { toHex } from '#lib/protocol/encode.ts';
+import { asLink, type Link } from '#lib/protocol/encode.ts';
 import type { OpenedReceipt, SignatureCheck } from './app.ts';
 
 /** Refusals `malformed` and friends when the kept bytes are no receipt any more. `now`: Unix ms. */
@@ -35,7 +35,7 @@ async function openSealed(record: ReceiptRecord, crypto: Crypto, now: number): P
 		model: body.model.id,
 		modelName: body.model.name,
 		engineClass: body.model.engineClass,
-		weightsHash: bytesToHex(body.model.weightsHash),
+		weightsHash: toHex(body.model.weightsHash),
 		promptTokens: body.promptTokens,
 		answerTokens: body.answerTokens,
 		startedAt: body.startedAt,
@@ -68,7 +68,7 @@ async function openCheckpoint(record: ReceiptRecord, crypto: Crypto): Promise<Op
 		model: bid?.body.model.id,
 		modelName: bid?.body.model.name,
 		engineClass: bid?.body.model.engineClass,
-		weightsHash: bid === undefined ? undefined : bytesToHex(bid.body.model.weightsHash),
+		weightsHash: bid === undefined ? undefined : toHex(bid.body.model.weightsHash),
 		promptTokens: undefined,
 		answerTokens: body.tokens,
 		startedAt: undefined,
@@ -84,7 +84,7 @@ async function openCheckpoint(record: ReceiptRecord, crypto: Crypto): Promise<Op
 	};
 }
 
-function common(record: ReceiptRecord, cid: CID) {
+function common(record: ReceiptRecord, cid: Link) {
 	const { kind, role, job, document } = record;
 	return { cid: record.cid, kind, role, job, document, cidMatches: cid.toString() === record.cid };
 }
@@ -98,7 +98,7 @@ async function check(
 	fits: boolean
 ): Promise<SignatureCheck> {
 	const present = signed !== undefined;
-	const by = present && bytesToHex(signed.signer) === bytesToHex(key);
+	const by = present && toHex(signed.signer) === toHex(key);
 	const valid =
 		by && fits && (await crypto.verify(key, preimage(of.type, of.version, signed.bodyBytes), signed.signature));
 	return { who, key: present ? formatDid(key) : '', valid, present };
@@ -108,9 +108,9 @@ type Plain = string | number | boolean | null;
 
 /** Every field by its path, bytes as hex, links as text: what an export and the sheet's last section show. */
 function plain(value: unknown, path = ''): Record<string, Plain> {
-	if (value instanceof Uint8Array) return { [path]: bytesToHex(value) };
-	const cid = CID.asCID(value);
-	if (cid !== null) return { [path]: cid.toString() };
+	if (value instanceof Uint8Array) return { [path]: toHex(value) };
+	const cid = asLink(value);
+	if (cid !== undefined) return { [path]: cid.toString() };
 	if (typeof value === 'object' && value !== null) {
 		const entries = Object.entries(value).map(([name, inner]) => plain(inner, path === '' ? name : `${path}.${name}`));
 		return Object.assign({}, ...entries) as Record<string, Plain>;

@@ -5,7 +5,7 @@ import type { Acknowledgement, Checkpoint } from '#lib/protocol/checkpoint.ts';
 import type { Signed } from '#lib/protocol/envelope.ts';
 import type { ExecutionReceipt } from '#lib/protocol/receipt.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
-import { bytesToHex } from '@noble/hashes/utils.js';
+import { toHex } from '#lib/protocol/encode.ts';
 import type { AnnouncedJob } from './announce.ts';
 import type { Wish } from './app.ts';
 import type { OriginateEvent } from './events.ts';
@@ -114,7 +114,7 @@ export async function keepPartial(
 			cid: checkpoint.cid.toString(),
 			kind: 'checkpoint',
 			role,
-			job: bytesToHex(checkpoint.body.job),
+			job: toHex(checkpoint.body.job),
 			createdAt: ports.clock.now(),
 			document: checkpoint.bytes,
 			counterpart: acknowledgement?.bytes,
@@ -141,7 +141,7 @@ export async function keepSealed(
 			cid: receipt.cid.toString(),
 			kind: 'sealed',
 			role,
-			job: bytesToHex(receipt.body.job),
+			job: toHex(receipt.body.job),
 			createdAt: ports.clock.now(),
 			document: receipt.bytes,
 			counterpart: countersignature?.bytes,

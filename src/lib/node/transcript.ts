@@ -4,7 +4,7 @@
  * How it would be cheated: frames doubled, left out, reordered, from another job or an earlier assignment, longer than allowed, or text
  * that differs from what is later signed. Each is a Refusal, and the state before it stands.
  */
-import type { CID } from 'multiformats/cid';
+import type { Link } from '#lib/protocol/encode.ts';
 import { chainNext, type Frame } from '#lib/protocol/frame.ts';
 import type { Checkpoint } from '#lib/protocol/checkpoint.ts';
 import { equalBytes } from '#lib/protocol/encode.ts';
@@ -14,7 +14,7 @@ import { CHECKPOINT_TOKENS } from '#lib/protocol/limits.ts';
 export interface Transcript {
 	readonly job: Uint8Array;
 	readonly epoch: number;
-	readonly assignment: CID;
+	readonly assignment: Link;
 	/** Answer position the run began at. */
 	readonly start: number;
 	readonly maxTokens: number;
@@ -25,7 +25,7 @@ export interface Transcript {
 	readonly chain: Uint8Array;
 	/** Position of the last verified checkpoint. */
 	readonly checked: number;
-	readonly lastCheckpoint: CID | undefined;
+	readonly lastCheckpoint: Link | undefined;
 }
 
 /** After one more frame. Refusals: `wrong-job`, `old-epoch`, `out-of-order`, `terms-differ`, `unknown-token` when longer than allowed. */
@@ -41,7 +41,7 @@ export function receive(transcript: Transcript, frame: Frame): Transcript {
 }
 
 /** After a checkpoint that agrees with every frame so far. Refusals: `wrong-job`, `old-epoch`, `out-of-order`, `terms-differ`. */
-export function agree(transcript: Transcript, checkpoint: Checkpoint, cid: CID): Transcript {
+export function agree(transcript: Transcript, checkpoint: Checkpoint, cid: Link): Transcript {
 	sameRun(transcript, checkpoint);
 	if (checkpoint.tokens !== transcript.position)
 		throw new Refusal('out-of-order', `checkpoint at ${checkpoint.tokens}`);

@@ -7,6 +7,7 @@ import * as dagCbor from '@ipld/dag-cbor';
 import { CID } from 'multiformats/cid';
 import { create as createDigest } from 'multiformats/hashes/digest';
 import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
 import { Refusal } from './errors.ts';
 
 /** Multicodec codes of the only CID form in use: CIDv1, DAG-CBOR, SHA-256. */
@@ -35,6 +36,17 @@ export function decodeCanonical(bytes: Uint8Array, max: number): unknown {
 	if (!equalBytes(encodeCanonical(value), bytes)) throw new Refusal('not-canonical');
 	return value;
 }
+
+/** A CID as it stands in a body. */
+export type Link = CID;
+
+/** The value as a link, or undefined when it is none. */
+export function asLink(value: unknown): Link | undefined {
+	return CID.asCID(value) ?? undefined;
+}
+
+/** Lower-case hexadecimal. */
+export const toHex = bytesToHex;
 
 /** The CID of already canonical bytes. */
 export function cidOf(bytes: Uint8Array): CID {
