@@ -67,7 +67,12 @@ export async function createTab(): Promise<App> {
 		place,
 		relays: []
 	});
-	const ports: NodePorts = { mesh, store, identity, jobKey: () => keys.jobKey(), crypto, clock, random, log };
+	const offers = new Offers({ mesh, crypto, clock, identity, log }, () => refresh());
+	const ports: NodePorts = {
+		...{ mesh, store, identity, crypto, clock, random, log },
+		jobKey: () => keys.jobKey(),
+		offering: (model) => offers.offering(model)
+	};
 	const here = pocketEngine();
 	const lent = pocketEngine();
 
@@ -79,7 +84,6 @@ export async function createTab(): Promise<App> {
 	let contributing: Contribution | undefined;
 	let starting: AbortController | undefined;
 
-	const offers = new Offers(ports, () => refresh());
 	function refresh(): void {
 		if (joining === undefined) return;
 		const peers = mesh.peers().filter((peer) => peer.path !== 'relay');

@@ -56,6 +56,8 @@ export class World {
 			readonly account?: string;
 			readonly engine?: Partial<ScriptedEngineInit>;
 			readonly terms?: Partial<ContributeTerms>;
+			/** Executors this node believes to be all there are. */
+			readonly offering?: readonly string[];
 		} = {}
 	): Promise<TestNode> {
 		const name = `${this.#seed}/node${this.#count++}`;
@@ -74,7 +76,8 @@ export class World {
 			crypto: this.seals,
 			clock: this.clock,
 			random,
-			log: (event, facts) => log.push({ event, facts })
+			log: (event, facts) => log.push({ event, facts }),
+			offering: () => options.offering
 		};
 		const contributed: ContributeEvent[] = [];
 		const terms = { pricePer1k: 100_000, region: undefined, ...options.terms };

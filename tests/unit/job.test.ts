@@ -1,5 +1,7 @@
 /** How one would cheat a job, from either side, and what it gains: on virtual time, over the in-memory network. */
 import { describe, expect, it } from 'vitest';
+import { BID_WINDOW_MS } from '#lib/node/announce.ts';
+import { Offers } from '#lib/node/offers.ts';
 import { openReceipt } from '#lib/node/open-receipt.ts';
 import type { OriginateEvent } from '#lib/node/events.ts';
 import { assignJob } from '#lib/protocol/assignment.ts';
@@ -400,5 +402,55 @@ describe('checkpoints', () => {
 		});
 		await world.clock.until(asker.ask());
 		expect(new Set(roots.map(String)).size).toBe(3);
+	});
+});
+
+describe('the bid window', () => {
+	/** Virtual ms from the wish to the assignment, for an asker that believes `believed` to be all executors. */
+	async function assignedAfter(seed: string, believed: (ids: readonly string[]) => readonly string[] | undefined) {
+		const world = new World(seed);
+		const executors = [await world.node(), await world.node()];
+		for (const executor of executors) await world.clock.until(executor.contribution.start());
+		const offering = believed(executors.map(({ identity }) => identity.peer));
+		const asker = await world.node(offering === undefined ? {} : { offering });
+		let announced = 0;
+		let bids = 0;
+		const times = { chosen: 0 };
+		await world.clock.until(
+			asker.ask({ maxTokens: 10, minTokens: 0 }, undefined, {}, (event) => {
+				if (event.type === 'announced') announced = world.clock.monotonic();
+				if (event.type === 'bid') bids++;
+				if (event.type === 'assigned') times.chosen = world.clock.monotonic() - announced;
+			})
+		);
+		return { ms: times.chosen, bids };
+	}
+
+	it('closes at once when everybody who could bid has, and stays open for one who has not', async () => {
+		const all = await assignedAfter('window', (ids) => ids);
+		const unknown = await assignedAfter('window', () => undefined);
+		const oneMore = await assignedAfter('window', (ids) => [...ids, 'somebody else']);
+		// Two ways for the bid, about four for channel and acceptance, at 20 to 30 ms each.
+		expect(all.ms).toBeLessThan(200);
+		expect(unknown.ms).toBeGreaterThanOrEqual(BID_WINDOW_MS);
+		expect(oneMore.ms).toBe(unknown.ms);
+		expect([all.bids, unknown.bids, oneMore.bids]).toEqual([2, 2, 2]);
+	});
+
+	it('knows nobody as all there are until a whole round of statements could be heard', async () => {
+		const world = new World('round');
+		const loud = await world.node();
+		const quiet = await world.node();
+		const listener = await world.node();
+		const offers = new Offers(listener.ports, () => undefined);
+		offers.follow(listener.mesh);
+		await world.clock.until(loud.contribution.start());
+		await world.clock.pass(5_000);
+		expect(offers.list().map((offer) => offer.executor)).toEqual([loud.identity.peer]);
+		expect(offers.offering(undefined)).toBeUndefined();
+		await world.clock.until(quiet.contribution.start());
+		await world.clock.pass(12_000);
+		expect([...(offers.offering(undefined) ?? [])].sort()).toEqual([loud.identity.peer, quiet.identity.peer].sort());
+		expect(offers.offering('another model')).toEqual([]);
 	});
 });

@@ -34,7 +34,11 @@ const REPEAT_MS = 1_000;
 /** Without any offer for this long, nobody is there. */
 const NOBODY_MS = 8_000;
 
-type BiddingMail = { readonly type: 'heard'; readonly bytes: Uint8Array } | { readonly type: 'stop' };
+type BiddingMail =
+	| { readonly type: 'heard'; readonly bytes: Uint8Array }
+	/** A relay or a peer came within reach: what was said before did not get there. */
+	| { readonly type: 'joined' }
+	| { readonly type: 'stop' };
 
 /** Yields `announced`, `bid`, `interest`; returns offers, best first. Refusals: `no-bids`, `aborted`. */
 export async function* collectBids(
@@ -52,38 +56,59 @@ export async function* collectBids(
 		(bytes) => judgeGossip('fireweed/1/bids', bytes, ports.crypto, ports.clock.now()),
 		(bytes) => inbox.put({ type: 'heard', bytes })
 	);
+	const unseen = ports.mesh.observe((event) => {
+		if (event.type === 'relay-up' || event.type === 'peer-up') inbox.put({ type: 'joined' });
+	});
 	try {
 		if (signal.aborted) throw new Refusal('aborted');
 		await ports.mesh.publish('fireweed/1/announcements', job.announcement.bytes);
 		yield { type: 'announced', job: job.hex };
 		const begun = ports.clock.monotonic();
-		let repeated = begun;
+		let said = begun;
+		let joined = false;
 		for (;;) {
 			const now = ports.clock.monotonic();
-			const closes = heard.size > 0 ? begun + BID_WINDOW_MS : begun + NOBODY_MS;
-			if (now >= closes || heard.size >= ENOUGH_BIDS) break;
-			if (heard.size === 0 && now - repeated >= REPEAT_MS) {
-				repeated = now;
+			const closes = heard.size > 0 ? said + BID_WINDOW_MS : begun + NOBODY_MS;
+			if (now >= closes || heard.size >= ENOUGH_BIDS || nobodyMissing(heard, job, ports)) break;
+			const again = said + (joined ? BID_WINDOW_MS : REPEAT_MS);
+			if (heard.size === 0 && now >= again) {
+				said = now;
+				joined = false;
 				announcements.push(await repeat(job, ports));
+				continue;
 			}
-			const mail = await inbox.take(Math.min(closes - now, Math.max(1, repeated + REPEAT_MS - now)));
+			const mail = await inbox.take(heard.size > 0 ? closes - now : Math.min(closes, again) - now);
 			if (mail === undefined) continue;
 			if (mail.type === 'stop') throw new Refusal('aborted');
-			const said = await admitBid(mail.bytes, job, announcements, ports);
-			if (said === undefined) continue;
-			if (said.type === 'interest') yield said;
-			else if (!heard.has(said.executor)) {
-				heard.set(said.executor, said.offer);
-				yield { type: 'bid', executor: said.executor, pricePer1k: said.offer.bid.pricePer1k };
+			if (mail.type === 'joined') {
+				joined = true;
+				continue;
+			}
+			const word = await admitBid(mail.bytes, job, announcements, ports);
+			if (word === undefined) continue;
+			if (word.type === 'interest') yield word;
+			else if (!heard.has(word.executor)) {
+				heard.set(word.executor, word.offer);
+				yield { type: 'bid', executor: word.executor, pricePer1k: word.offer.bid.pricePer1k };
 			}
 		}
 	} finally {
 		deaf();
+		unseen();
 		signal.removeEventListener('abort', stop);
 	}
 	const choices = select([...heard.values()], job.announcement.body, job.policy, ports.clock.monotonic());
 	if (choices.length === 0) throw new Refusal('no-bids');
 	return { job, choices };
+}
+
+/**
+ * Whether everybody who could bid has: then the rest of the window would only be waited for. How it would be cheated: one who bids fast and
+ * is the only one a newcomer has heard of would shut out the rest; so `offering` knows nothing until all had time to be heard.
+ */
+function nobodyMissing(heard: ReadonlyMap<string, SignedBid>, job: AnnouncedJob, ports: NodePorts): boolean {
+	const expected = ports.offering(job.announcement.body.model);
+	return heard.size > 0 && expected !== undefined && expected.every((executor) => heard.has(executor));
 }
 
 /** The same wish under a new stamp: gossip drops what it has seen. */

@@ -9,6 +9,9 @@ import { judgeGossip } from '#lib/protocol/gossip.ts';
 import type { Offer } from './app.ts';
 import type { NodePorts } from './ports.ts';
 
+/** What it needs of a node. */
+export type OffersPorts = Pick<NodePorts, 'mesh' | 'crypto' | 'clock' | 'identity' | 'log'>;
+
 interface Heard {
 	readonly sequence: number;
 	/** Monotonic ms. */
@@ -16,15 +19,19 @@ interface Heard {
 	readonly offers: readonly Offer[];
 }
 
+/** Every contributor has stated its offer within this time (advertise.EVERY_MS and its pause for newcomers), with two seconds to spare. */
+const ROUND_MS = 14_000;
 /** Nodes remembered; beyond, the one that would be forgotten first makes room. */
 const MAX_NODES = 1024;
 
 export class Offers {
-	readonly #ports: Pick<NodePorts, 'mesh' | 'crypto' | 'clock' | 'identity' | 'log'>;
+	readonly #ports: OffersPorts;
 	readonly #heard = new Map<PeerId, Heard>();
 	readonly #changed: () => void;
+	/** Monotonic ms when listening began. */
+	#since: number | undefined;
 
-	constructor(ports: Pick<NodePorts, 'mesh' | 'crypto' | 'clock' | 'identity' | 'log'>, changed: () => void) {
+	constructor(ports: OffersPorts, changed: () => void) {
 		this.#ports = ports;
 		this.#changed = changed;
 	}
@@ -32,6 +39,7 @@ export class Offers {
 	/** Begins to hear; names what it hears to the mesh as possible neighbours. Returns how to stop. */
 	follow(mesh: Mesh): () => void {
 		const { crypto, clock, log } = this.#ports;
+		this.#since ??= clock.monotonic();
 		return mesh.subscribe(
 			'fireweed/1/capabilities',
 			(bytes) => judgeGossip('fireweed/1/capabilities', bytes, crypto, clock.now()),
@@ -46,6 +54,17 @@ export class Offers {
 		return [...this.#heard.values()]
 			.flatMap((heard) => heard.offers)
 			.sort((a, b) => b.tokensPerSecond - a.tokensPerSecond || (a.executor < b.executor ? -1 : 1));
+	}
+
+	/**
+	 * Executors that offer the model (any, when undefined), or undefined until this node has listened for a whole round of statements:
+	 * before, those it knows may be only the loudest.
+	 */
+	offering(model: string | undefined): readonly PeerId[] | undefined {
+		if (this.#since === undefined || this.#ports.clock.monotonic() - this.#since < ROUND_MS) return undefined;
+		return this.list()
+			.filter((offer) => model === undefined || offer.model === model)
+			.map((offer) => offer.executor);
 	}
 
 	/** The peer is gone: what it offered goes with it. */

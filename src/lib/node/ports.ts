@@ -4,7 +4,7 @@ import type { Crypto } from '#lib/ports/crypto.ts';
 import type { Engine } from '#lib/ports/engine.ts';
 import type { Identity, Signer } from '#lib/ports/keys.ts';
 import type { Log } from '#lib/ports/log.ts';
-import type { Mesh } from '#lib/ports/mesh.ts';
+import type { Mesh, PeerId } from '#lib/ports/mesh.ts';
 import type { Random } from '#lib/ports/random.ts';
 import type { Store } from '#lib/ports/store.ts';
 
@@ -18,6 +18,8 @@ export interface NodePorts {
 	readonly clock: Clock;
 	readonly random: Random;
 	readonly log: Log;
+	/** Executors that offer the model (any, when undefined) just now; undefined while some may not have been heard of yet. */
+	readonly offering: (model: string | undefined) => readonly PeerId[] | undefined;
 }
 
 export interface ExecutorPorts extends NodePorts {
