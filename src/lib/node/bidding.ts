@@ -61,9 +61,9 @@ export async function* collectBids(
 	});
 	try {
 		if (signal.aborted) throw new Refusal('aborted');
+		const begun = ports.clock.monotonic();
 		await ports.mesh.publish('fireweed/1/announcements', job.announcement.bytes);
 		yield { type: 'announced', job: job.hex };
-		const begun = ports.clock.monotonic();
 		let said = begun;
 		let joined = false;
 		for (;;) {

@@ -69,7 +69,7 @@ export async function deliver(
 	tell({ type: 'started', job, sameAccount: terms.sameAccount });
 	try {
 		await channel.send((await accepted(terms, ports)).bytes);
-		await note(terms, ports, startedAt, { state: 'running' });
+		void note(terms, ports, startedAt, { state: 'running' });
 		const { ending, end } = await run(answer, asker, terms, ports, stop.signal, (tokens) =>
 			tell({ type: 'progress', job, tokens })
 		);

@@ -25,7 +25,7 @@ export async function* originate(
 	let record: JobRecord | undefined;
 	try {
 		const job = await announce(wish, policy, ports);
-		record = await recordJob(job, wish, ports);
+		record = recordJob(job, wish, ports);
 		const bids = collectBids(job, ports, signal);
 		const ranked = yield* listen(record, bids);
 		const hired = yield* listen(record, hire(ranked, wish, ports, signal));

@@ -13,11 +13,12 @@ import type { NodePorts } from './ports.ts';
 
 /** The originator's row of one job, kept in step with its events. */
 export interface JobRecord {
+	/** Resolves when it is kept. Notes settle in the order they were begun, so only the last needs to be waited for. */
 	note(event: OriginateEvent): Promise<void>;
 }
 
 /** Opens the row. A store that refuses is logged, never a reason not to answer. */
-export async function recordJob(job: AnnouncedJob, wish: Wish, ports: NodePorts): Promise<JobRecord> {
+export function recordJob(job: AnnouncedJob, wish: Wish, ports: NodePorts): JobRecord {
 	let row: OriginatedJob = {
 		id: job.hex,
 		createdAt: ports.clock.now(),
@@ -32,7 +33,7 @@ export async function recordJob(job: AnnouncedJob, wish: Wish, ports: NodePorts)
 		row = next;
 		return quietly(ports, ports.store.jobs.put(row));
 	};
-	await save(row);
+	void save(row);
 	return {
 		note: async (event) => {
 			switch (event.type) {
@@ -50,7 +51,7 @@ export async function recordJob(job: AnnouncedJob, wish: Wish, ports: NodePorts)
 						})
 					);
 				case 'assigned':
-					await quietly(
+					void quietly(
 						ports,
 						ports.store.bids.put({
 							id: `${job.hex}:${event.executor.id}`,
@@ -84,7 +85,7 @@ export async function recordJob(job: AnnouncedJob, wish: Wish, ports: NodePorts)
 	};
 }
 
-/** Passes events on after noting them. */
+/** Notes events and passes them on: the answer does not wait for the disk, but its end does. */
 export async function* listen<R>(
 	record: JobRecord,
 	events: AsyncGenerator<OriginateEvent, R, void>
@@ -92,7 +93,9 @@ export async function* listen<R>(
 	for (;;) {
 		const next = await events.next();
 		if (next.done === true) return next.value;
-		if (next.value.type !== 'words') await record.note(next.value);
+		const { value } = next;
+		const noted = value.type === 'words' ? undefined : record.note(value);
+		if (value.type === 'finished' || value.type === 'lost' || value.type === 'failed') await noted;
 		yield next.value;
 	}
 }
