@@ -19,6 +19,10 @@ const TOLD = 'told-who-reads';
 /** The present leader of the store is asked for this often; it cannot be observed. */
 const LEADER_EVERY_MS = 5000;
 
+/** 128 bits of chance in hex. Not randomUUID: browsers withhold that on plain http, where this device must still answer. */
+const freshId = () =>
+	Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+
 export class Session {
 	/** Undefined while the tab starts. */
 	app = $state.raw<App | undefined>(undefined);
@@ -56,7 +60,7 @@ export class Session {
 		this.conversations = new Conversations({
 			app: promise,
 			now: Date.now,
-			id: () => crypto.randomUUID(),
+			id: freshId,
 			claims: lockClaims(globalThis.navigator?.locks),
 			notKept: (error) => (this.notKept = codeOfThrown(error)),
 			place: { get: () => this.remembered.get('chat'), set: (id) => this.remembered.set('chat', id) }

@@ -57,7 +57,7 @@ export function notices(facts: Facts): readonly Notice[] {
 	say(facts.insecure, {
 		id: 'insecure',
 		tone: 'failed',
-		text: 'This address is not secure, so nothing can be kept offline or shared with others; open Fireweed over https.',
+		text: 'This address is not secure, so the app cannot be kept for offline; this device still answers. Open Fireweed over https.',
 		action: 'dismiss',
 		label: 'Understood'
 	});
