@@ -41,17 +41,25 @@ export interface RecordedModel {
 /** Absolute addresses of the model's files. Where the library's own wasm lies, the worker that is built with it knows. */
 export type Addresses = Readonly<Record<Exclude<FileName, 'runtime'>, string>>;
 
+/** What every load says. */
 export interface LoadRequest {
-	readonly model: RecordedModel;
-	readonly addresses: Addresses;
 	/** Name of the Web Lock that the worker holds while it lives; undefined where the page has no Web Locks. */
 	readonly lifeLock: string | undefined;
 }
 
+/** What the CPU engine loads. */
+export interface CpuLoad extends LoadRequest {
+	readonly model: RecordedModel;
+	readonly addresses: Addresses;
+}
+
+/** How far a load is, as a worker knows it; the page adds the pace. */
+export type WorkerProgress = Omit<LoadProgress, 'bytesPerSecond' | 'secondsLeft'>;
+
 /** Worker to page, on the port that came with a call. `end` is the last message of a generation; order on one port is kept. */
 export type FromWorker =
 	| { readonly kind: 'alive' }
-	| { readonly kind: 'progress'; readonly progress: LoadProgress }
+	| { readonly kind: 'progress'; readonly progress: WorkerProgress }
 	| { readonly kind: 'step'; readonly step: Step }
 	| { readonly kind: 'end'; readonly outcome: Outcome<GenerateEnd> };
 
@@ -66,9 +74,9 @@ export const STEPS_AHEAD = 32;
 /** The reader says this often how far it is; a quarter of what may be ahead keeps the worker from ever waiting for a reader that reads. */
 export const TAKEN_EVERY = 8;
 
-/** What workers/cpu.ts exposes through comlink. No call rejects except when the worker itself is broken. */
-export interface CpuWorker {
-	load(request: LoadRequest, port: MessagePort): Promise<Outcome<EngineReady>>;
+/** What an engine's worker exposes through comlink (workers/serve.ts). No call rejects except when the worker itself is broken. */
+export interface EngineWorker<Load extends LoadRequest> {
+	load(request: Load, port: MessagePort): Promise<Outcome<EngineReady>>;
 	/** Resolves when the generation has begun or was refused; steps and the end come on the port. */
 	generate(request: GenerateRequest, port: MessagePort): Promise<void>;
 	logits(tokens: readonly number[], port: MessagePort): Promise<Outcome<readonly TopLogits[]>>;

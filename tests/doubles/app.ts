@@ -201,7 +201,9 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 			const progress: LoadProgress = {
 				stage: step === STEPS ? 'preparing' : 'fetching',
 				loadedBytes: Math.round((MODEL_BYTES * step) / STEPS),
-				totalBytes: MODEL_BYTES
+				totalBytes: MODEL_BYTES,
+				bytesPerSecond: MODEL_BYTES,
+				secondsLeft: (STEPS - step) / STEPS
 			};
 			engine.set({ state: 'loading', progress });
 			yield progress;
@@ -212,7 +214,13 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 				? { state: 'idle' }
 				: {
 						state: 'ready',
-						ready: { card: { id: MODEL, name: MODEL_NAME } as never, tokensPerSecond: 41, loadMs: script.loadMs }
+						ready: {
+							card: { id: MODEL, name: MODEL_NAME } as never,
+							tokensPerSecond: 41,
+							loadMs: script.loadMs,
+							selfTest: { kind: 'reference', positions: 80, worst: 2e-5, tolerance: 1e-3 },
+							device: { threads: 1, adapter: undefined, f16: false, subgroups: false }
+						}
 					}
 		);
 	}

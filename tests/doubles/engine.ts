@@ -8,6 +8,7 @@ import type {
 	EngineReady,
 	GenerateEnd,
 	GenerateRequest,
+	LoadProgress,
 	ModelCard,
 	Step,
 	TopLogits,
@@ -61,7 +62,8 @@ export class ScriptedEngine implements Engine {
 			engineClass: 'scripted',
 			contextTokens: 4096,
 			vocabularySize: VOCABULARY,
-			stopTokens: [STOP]
+			stopTokens: [STOP],
+			verifiable: true
 		};
 	}
 
@@ -69,10 +71,7 @@ export class ScriptedEngine implements Engine {
 		return this.#init.tokensPerSecond ?? 50;
 	}
 
-	async load(
-		onProgress: (progress: { stage: 'fetching'; loadedBytes: number; totalBytes: number }) => void,
-		signal: AbortSignal
-	): Promise<EngineReady> {
+	async load(onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<EngineReady> {
 		if (signal.aborted) throw new Refusal('aborted');
 		const { clock, loadMs = 0 } = this.#init;
 		if (this.#state !== 'busy' && this.#state !== 'ready') {
@@ -80,8 +79,14 @@ export class ScriptedEngine implements Engine {
 			if (loadMs > 0) await clock.sleep(loadMs, signal);
 			this.#state = 'ready';
 		}
-		onProgress({ stage: 'fetching', loadedBytes: 1, totalBytes: 1 });
-		return { card: this.card, tokensPerSecond: this.tokensPerSecond, loadMs };
+		onProgress({ stage: 'fetching', loadedBytes: 1, totalBytes: 1, bytesPerSecond: undefined, secondsLeft: undefined });
+		return {
+			card: this.card,
+			tokensPerSecond: this.tokensPerSecond,
+			loadMs,
+			selfTest: { kind: 'reference', positions: 64, worst: 0, tolerance: 0 },
+			device: { threads: 1, adapter: undefined, f16: false, subgroups: false }
+		};
 	}
 
 	async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<Step, GenerateEnd, void> {

@@ -8,8 +8,9 @@ import { setImmediate } from 'node:timers/promises';
 import { POCKET } from '#lib/engine/pocket.ts';
 import type { Engine, EngineReady } from '#lib/ports/engine.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
-import { openCore, type CpuCore, type ModelBytes } from '#workers/cpu/core.ts';
+import { openCore, type ModelBytes } from '#workers/cpu/core.ts';
 import type { FileName, RecordedModel } from '#workers/messages.ts';
+import type { Core } from '#workers/serve.ts';
 import { makeReference, REFERENCE_FILE } from '../vectors/pocket-reference.make.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -53,7 +54,7 @@ export async function pocketOnDisk(weights: 'q4' | 'fp32'): Promise<{ bytes: Mod
 export function ortNode({ weights, spoil, record: given }: OrtNodeInit): Engine {
 	let state: Engine['state'] = 'idle';
 	let loading: Promise<EngineReady> | undefined;
-	let core: CpuCore | undefined;
+	let core: Core | undefined;
 	const loaded = () => {
 		if (core === undefined) throw new Refusal('engine-not-ready');
 		return core;
@@ -66,7 +67,13 @@ export function ortNode({ weights, spoil, record: given }: OrtNodeInit): Engine 
 		spoil?.(bytes);
 		const totalBytes = Object.values(bytes).reduce((sum, file) => sum + file.length, 0);
 		const report = (stage: 'fetching' | 'preparing' | 'checking') =>
-			onProgress({ stage, loadedBytes: totalBytes, totalBytes });
+			onProgress({
+				stage,
+				loadedBytes: totalBytes,
+				totalBytes,
+				bytesPerSecond: undefined,
+				secondsLeft: undefined
+			});
 		report('fetching');
 		if (signal.aborted) throw new Refusal('aborted');
 		report('preparing');
@@ -80,7 +87,7 @@ export function ortNode({ weights, spoil, record: given }: OrtNodeInit): Engine 
 			throw new Refusal('aborted');
 		}
 		core = opened;
-		return { card: core.card, tokensPerSecond: core.tokensPerSecond, loadMs: performance.now() - started };
+		return { ...core.ready, loadMs: performance.now() - started };
 	}
 	return {
 		id: given?.id ?? (weights === 'q4' ? POCKET.id : 'pocket-5m-fp32'),

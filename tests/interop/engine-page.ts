@@ -9,7 +9,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { chromium, type Page } from 'playwright';
 import { build } from 'vite';
-import type { Engine, EngineReady, GenerateEnd, GenerateRequest, Step, TopLogits } from '#lib/ports/engine.ts';
+import type {
+	Engine,
+	EngineReady,
+	GenerateEnd,
+	GenerateRequest,
+	LoadProgress,
+	Step,
+	TopLogits
+} from '#lib/ports/engine.ts';
 import { isCode, Refusal } from '#lib/protocol/errors.ts';
 import { findChromium, LAUNCH_FLAGS } from '../../scripts/chromium.mjs';
 import type { harness as Harness, Reply } from '../fixtures/engine/page.ts';
@@ -41,6 +49,13 @@ export interface EnginePage {
 	close(): Promise<void>;
 }
 
+const NOTHING_YET: LoadProgress = {
+	stage: 'fetching',
+	loadedBytes: 0,
+	totalBytes: undefined,
+	bytesPerSecond: undefined,
+	secondsLeft: undefined
+};
 /** A folder of a server that has others, as behind an IPFS gateway. */
 const BASE = '/ipfs/bafytest/';
 const TYPES: Readonly<Record<string, string>> = {
@@ -167,18 +182,17 @@ function remoteEngine(page: Page): Engine {
 			// Progress is handed on at the end, so a cancel that waits for it must not: it comes a moment after the start.
 			const cancel = () => void page.evaluate((n) => harness.abortLoad(n), number);
 			signal.addEventListener('abort', cancel);
-			setTimeout(() => onProgress({ stage: 'fetching', loadedBytes: 0, totalBytes: undefined }), 30);
+			setTimeout(() => onProgress(NOTHING_YET), 30);
 			const reply = await result;
 			await look();
-			const { card, hashes, progress, tokensPerSecond, loadMs } = opened(reply);
+			const { card, hashes, progress, ...rest } = opened(reply);
 			progress.forEach((each) => onProgress(each));
 			const [weightsHash, tokenizerHash, templateHash, engineHash] = hashes.map(
 				(hex) => new Uint8Array(Buffer.from(hex, 'hex'))
 			);
 			return {
 				card: { ...card, weightsHash, tokenizerHash, templateHash, engineHash },
-				tokensPerSecond,
-				loadMs
+				...rest
 			} as EngineReady;
 		},
 		async *generate(request, signal): AsyncGenerator<Step, GenerateEnd, void> {

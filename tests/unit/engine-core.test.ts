@@ -169,7 +169,7 @@ describe('what is let in', () => {
 		weights[at + 3] = (weights[at + 3] as number) ^ 0x40;
 		const files = { ...record.files, weights: { sha256: sha256(weights), bytes: weights.length } };
 		engine = ortNode({ weights: 'q4', record: { ...record, files }, spoil: (given) => (given.weights = weights) });
-		expect(await codeIn(() => (engine as Engine).load(() => {}, never()))).toBe('engine-failed');
+		expect(await codeIn(() => (engine as Engine).load(() => {}, never()))).toBe('self-test-failed');
 	}, 30_000);
 
 	it('not a graph of another kind, nor bytes that are no graph', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openReader } from '#workers/cpu/reader.ts';
+import { openReader } from '#workers/reader.ts';
 import { STEPS_AHEAD, TAKEN_EVERY, type ToWorker } from '#workers/messages.ts';
 
 function pair() {

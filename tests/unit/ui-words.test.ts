@@ -55,7 +55,13 @@ describe('the foot of an answer', () => {
 	});
 
 	test('a load says its bytes', () => {
-		const progress = { stage: 'fetching', loadedBytes: 900_000, totalBytes: 5_400_000 } as const;
+		const progress = {
+			stage: 'fetching',
+			loadedBytes: 900_000,
+			totalBytes: 5_400_000,
+			bytesPerSecond: undefined,
+			secondsLeft: undefined
+		} as const;
 		expect(waiting({ kind: 'loading', progress })).toBe('Loading the pocket model: 0.9 MB of 5.4 MB');
 	});
 });

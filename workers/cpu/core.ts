@@ -5,8 +5,9 @@
 import { Refusal } from '#lib/protocol/errors.ts';
 import { exp, log } from '#lib/protocol/real.ts';
 import { MAX_CANDIDATES, topCandidates } from '#lib/protocol/sampler.ts';
-import type { GenerateEnd, GenerateRequest, ModelCard, Step, TopLogits, Turn } from '#lib/ports/engine.ts';
+import type { ModelCard, TopLogits } from '#lib/ports/engine.ts';
 import type { FileName, RecordedModel } from '../messages.ts';
+import type { Aborted, Core } from '../serve.ts';
 import { digest, toHex, verified } from './digest.ts';
 import { checkRequest, columns, promptWidths, run, STEP_SHAPES, type CachedPrompt } from './generate.ts';
 import { openModel, type Model } from './model.ts';
@@ -27,24 +28,11 @@ export interface CoreComponents {
 	onChecking?(): void;
 }
 
-interface Aborted {
-	readonly aborted: boolean;
-}
-
-export interface CpuCore {
-	readonly card: ModelCard;
-	readonly tokensPerSecond: number;
-	generate(request: GenerateRequest, signal: Aborted): AsyncGenerator<Step, GenerateEnd, void>;
-	logits(tokens: readonly number[], signal: Aborted): Promise<readonly TopLogits[]>;
-	countTokens(turns: readonly Turn[]): number;
-	close(): Promise<void>;
-}
-
 /**
  * Verifies every byte against the record, opens the model and lets it pass its self-test.
  * Refusals: `weights-corrupt`, `engine-load-failed`, `engine-failed` (self-test), `out-of-memory`.
  */
-export async function openCore(bytes: ModelBytes, record: RecordedModel, components: CoreComponents): Promise<CpuCore> {
+export async function openCore(bytes: ModelBytes, record: RecordedModel, components: CoreComponents): Promise<Core> {
 	const { files, contextTokens, vocabularySize, stopTokens } = record;
 	const { monotonic, breathe } = components;
 	const hash = (name: FileName) => verified(name, bytes[name], files[name]);
@@ -62,12 +50,14 @@ export async function openCore(bytes: ModelBytes, record: RecordedModel, compone
 	const prompts = openPrompt(chatTemplate, text);
 	const model = await openModel(bytes.runtime, bytes.weights, vocabularySize);
 	components.onChecking?.();
-	const tokensPerSecond = await checkReference(model, parseReference(json(bytes.reference)), monotonic).catch(
-		async (error: unknown) => {
-			await model.close();
-			throw error;
-		}
-	);
+	const { tokensPerSecond, selfTest } = await checkReference(
+		model,
+		parseReference(json(bytes.reference)),
+		monotonic
+	).catch(async (error: unknown) => {
+		await model.close();
+		throw error;
+	});
 	const card: ModelCard = {
 		id: record.id,
 		name: record.name,
@@ -78,7 +68,8 @@ export async function openCore(bytes: ModelBytes, record: RecordedModel, compone
 		engineClass: ENGINE_CLASS,
 		contextTokens,
 		vocabularySize,
-		stopTokens
+		stopTokens,
+		verifiable: true
 	};
 
 	let busy = false;
@@ -93,8 +84,12 @@ export async function openCore(bytes: ModelBytes, record: RecordedModel, compone
 		}
 	}
 	return {
-		card,
-		tokensPerSecond,
+		ready: {
+			card,
+			tokensPerSecond,
+			selfTest,
+			device: { threads: 1, adapter: undefined, f16: false, subgroups: false }
+		},
 		generate: (request, signal) =>
 			alone(() => {
 				checkRequest(request, vocabularySize, stopTokens);

@@ -1,7 +1,6 @@
 /** Fetches the files of a model. Reads no further than the recorded length, so a server cannot fill the memory. */
 import { Refusal } from '#lib/protocol/errors.ts';
-import type { LoadProgress } from '#lib/ports/engine.ts';
-import type { FileName, RecordedModel } from '../messages.ts';
+import type { FileName, RecordedModel, WorkerProgress } from '../messages.ts';
 import type { ModelBytes } from './core.ts';
 
 /** Bytes between two reports of progress: some 80 reports for the 19 MB of the pocket model. */
@@ -15,7 +14,7 @@ export async function download(
 	model: RecordedModel,
 	addresses: Readonly<Record<FileName, string>>,
 	cache: RequestCache,
-	onProgress: (progress: LoadProgress) => void
+	onProgress: (progress: WorkerProgress) => void
 ): Promise<ModelBytes> {
 	const names = Object.keys(model.files) as FileName[];
 	const totalBytes = names.reduce((sum, name) => sum + model.files[name].bytes, 0);

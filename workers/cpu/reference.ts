@@ -5,6 +5,7 @@
  * steps; the single steps are a real greedy generation and give the measured speed.
  */
 import { Refusal } from '#lib/protocol/errors.ts';
+import type { SelfTest } from '#lib/ports/engine.ts';
 import { draw, GREEDY, MAX_CANDIDATES, topCandidates } from '#lib/protocol/sampler.ts';
 import { PROMPT_CHUNK } from './generate.ts';
 import type { Model } from './model.ts';
@@ -23,37 +24,47 @@ export interface Reference {
 	readonly top: readonly (readonly (readonly [number, number])[])[];
 }
 
-/** Tokens per second of the single steps. Refusals: `engine-failed` when the engine computes something else. */
-export async function checkReference(model: Model, reference: Reference, monotonic: () => number): Promise<number> {
+/** What was proved, and the speed of the single steps. Refusals: `self-test-failed` when the engine computes something else. */
+export async function checkReference(
+	model: Model,
+	reference: Reference,
+	monotonic: () => number
+): Promise<{ readonly tokensPerSecond: number; readonly selfTest: SelfTest }> {
 	const { tokens, top } = reference;
 	if (tokens.length !== REFERENCE_PREFILLED + REFERENCE_STEPS || top.length !== tokens.length) {
 		throw new Refusal('engine-load-failed', 'reference of another length');
 	}
 	let past = model.empty;
+	let worst = 0;
 	let logits: Float32Array = new Float32Array(0);
 	for (let at = 0; at < REFERENCE_PREFILLED; at += PROMPT_CHUNK) {
 		const forward = await model.forward(tokens.slice(at, at + PROMPT_CHUNK), past);
-		forward.rows.forEach((row, i) => compare(row, top[at + i] ?? [], at + i));
+		forward.rows.forEach((row, i) => (worst = Math.max(worst, compare(row, top[at + i] ?? [], at + i))));
 		past = forward.past;
 		logits = forward.rows.at(-1) ?? logits;
 	}
 	const started = monotonic();
 	for (let at = REFERENCE_PREFILLED; at < tokens.length; at++) {
 		const token = draw(topCandidates(logits, MAX_CANDIDATES), GREEDY, new Uint8Array(32), at);
-		if (token !== tokens[at]) throw new Refusal('engine-failed', `self-test: another token at position ${at}`);
+		if (token !== tokens[at]) throw new Refusal('self-test-failed', `another token at position ${at}`);
 		const forward = await model.forward([token], past);
 		past = forward.past;
 		logits = forward.rows[0] ?? logits;
-		compare(logits, top[at] ?? [], at);
+		worst = Math.max(worst, compare(logits, top[at] ?? [], at));
 	}
-	return (REFERENCE_STEPS * 1000) / (monotonic() - started);
+	return {
+		tokensPerSecond: (REFERENCE_STEPS * 1000) / (monotonic() - started),
+		selfTest: { kind: 'reference', positions: tokens.length, worst, tolerance: REFERENCE_TOLERANCE }
+	};
 }
 
-function compare(row: Float32Array, expected: readonly (readonly [number, number])[], position: number): void {
+/** The largest difference. Refusal `self-test-failed` when it is beyond tolerance. */
+function compare(row: Float32Array, expected: readonly (readonly [number, number])[], position: number): number {
+	const differences = expected.map(([id, logit]) => Math.abs((row[id] ?? Number.NaN) - logit));
 	// Written so that NaN fails too.
-	const close = expected.every(([id, logit]) => Math.abs((row[id] ?? Number.NaN) - logit) <= REFERENCE_TOLERANCE);
-	if (!close || expected.length === 0)
-		throw new Refusal('engine-failed', `self-test: other logits at position ${position}`);
+	const close = differences.every((difference) => difference <= REFERENCE_TOLERANCE);
+	if (!close || differences.length === 0) throw new Refusal('self-test-failed', `other logits at position ${position}`);
+	return Math.max(...differences);
 }
 
 /** Refusal `engine-load-failed` for JSON of another form. */

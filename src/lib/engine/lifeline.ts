@@ -7,7 +7,7 @@
  */
 import * as Comlink from 'comlink';
 import { Refusal } from '#lib/protocol/errors.ts';
-import type { CpuWorker, FromWorker } from '#workers/messages.ts';
+import type { EngineWorker, FromWorker, LoadRequest } from '#workers/messages.ts';
 import type { Clock } from '#lib/ports/clock.ts';
 
 /** How often silence is looked at. Ticks are counted, not time: a tab that wakes from sleep has missed hours but only one tick. */
@@ -27,8 +27,8 @@ export interface LifelineInit {
 	readonly onDeath: (refusal: Refusal) => void;
 }
 
-export interface Lifeline {
-	readonly worker: CpuWorker;
+export interface Lifeline<Load extends LoadRequest> {
+	readonly worker: EngineWorker<Load>;
 	/** Name of the lock that the worker should take before anything else; undefined without Web Locks. */
 	readonly lockName: string | undefined;
 	/** Call when the worker holds the lock; again does nothing. */
@@ -41,7 +41,10 @@ export interface Lifeline {
 	end(refusal: Refusal): void;
 }
 
-export function startLifeline({ startWorker, clock, locks }: LifelineComponents, init: LifelineInit): Lifeline {
+export function startLifeline<Load extends LoadRequest>(
+	{ startWorker, clock, locks }: LifelineComponents,
+	init: LifelineInit
+): Lifeline<Load> {
 	const worker = startWorker();
 	const ended = new AbortController();
 	const outstanding = new Set<(refusal: Refusal) => void>();
@@ -83,7 +86,7 @@ export function startLifeline({ startWorker, clock, locks }: LifelineComponents,
 
 	return {
 		// Every method returns a promise already, so the plain type is the true one; comlink's own spreads unions.
-		worker: Comlink.wrap<CpuWorker>(worker) as unknown as CpuWorker,
+		worker: Comlink.wrap<EngineWorker<Load>>(worker) as unknown as EngineWorker<Load>,
 		lockName,
 		watchLock() {
 			if (locks === undefined || lockName === undefined || lockWatched) return;

@@ -29,6 +29,11 @@ export interface ModelCard {
 	readonly vocabularySize: number;
 	/** Tokens that end an answer. */
 	readonly stopTokens: readonly number[];
+	/**
+	 * Whether a check can tell an honest run from another model. False for activations quantised on the fly: there an honest prefill
+	 * differs from an honest decode as much as a wrong model does, so such a model serves this device only.
+	 */
+	readonly verifiable: boolean;
 }
 
 export interface LoadProgress {
@@ -36,6 +41,31 @@ export interface LoadProgress {
 	readonly loadedBytes: number;
 	/** Undefined when the server does not say. */
 	readonly totalBytes: number | undefined;
+	/** Of late, while fetching; undefined until it can be told. */
+	readonly bytesPerSecond: number | undefined;
+	/** Until everything is fetched; undefined until it can be told. */
+	readonly secondsLeft: number | undefined;
+}
+
+/** What an engine proved before it said "ready". */
+export interface SelfTest {
+	/** `reference`: against logits that were released with the model; `consistency`: its own prefill at three cuts against its own steps. */
+	readonly kind: 'reference' | 'consistency';
+	/** Positions compared, 64 at least. */
+	readonly positions: number;
+	/** The largest difference of a logit seen, and the largest that passes. */
+	readonly worst: number;
+	readonly tolerance: number;
+}
+
+/** What computes, as far as the browser tells. */
+export interface Device {
+	/** Threads of a CPU engine; 1 for one on the GPU. */
+	readonly threads: number;
+	/** Vendor and architecture of the graphics adapter, e.g. `nvidia hopper`; undefined on a CPU. */
+	readonly adapter: string | undefined;
+	readonly f16: boolean;
+	readonly subgroups: boolean;
 }
 
 export interface EngineReady {
@@ -43,6 +73,8 @@ export interface EngineReady {
 	/** Measured at load by a short real generation; tokens per second. */
 	readonly tokensPerSecond: number;
 	readonly loadMs: number;
+	readonly selfTest: SelfTest;
+	readonly device: Device;
 }
 
 export interface GenerateRequest {
@@ -105,14 +137,18 @@ export interface Engine {
 	/** What would be loaded; hashes may be known only after load. */
 	readonly id: string;
 	readonly state: 'idle' | 'loading' | 'ready' | 'busy' | 'failed';
-	/** Idempotent: a second call while loading or ready shares the first result. Rejects with a Refusal; may be tried again. */
+	/**
+	 * Idempotent: a second call while loading or ready shares the first result. Rejects with a Refusal; may be tried again:
+	 * `aborted`, `engine-load-failed`, `weights-corrupt`, `model-unsupported`, `no-graphics`, `self-test-failed`, `out-of-memory`,
+	 * `storage-full`, `device-lost`, `engine-failed`.
+	 */
 	load(onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<EngineReady>;
 	/**
 	 * Streams steps; returns the end. Aborting the signal ends the stream within one step with reason `aborted` (no throw).
 	 * Leaving the loop early stops the engine too; it is free again when the generator has returned.
 	 * Prompt and maxTokens must fit the context together: older rounds are dropped for it, the last turn never.
 	 * Refusals, at the first `next()`: `engine-not-ready`, `engine-busy`, `prompt-too-long`, `malformed`; then `engine-failed`, `out-of-memory`,
-	 * `aborted` when it is unloaded meanwhile.
+	 * `device-lost`, `aborted` when it is unloaded meanwhile.
 	 */
 	generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<Step, GenerateEnd, void>;
 	/**

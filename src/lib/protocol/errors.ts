@@ -42,6 +42,11 @@ export const CODES = {
 	'weights-corrupt': 'The model file does not match its hash.',
 	'prompt-too-long': 'The prompt does not fit the model.',
 	'out-of-memory': 'There was not enough memory.',
+	'device-lost': 'The graphics device was lost.',
+	'no-graphics': 'No graphics device here can run this model.',
+	'model-unsupported': 'The model is of a kind that cannot run here.',
+	'self-test-failed': 'The engine computed something else than the model.',
+	'not-verifiable': 'Answers of this model cannot be checked.',
 	// Keeping things
 	'storage-full': 'The browser has no room left for this site.',
 	'storage-unavailable': 'The browser keeps nothing for this site.',

@@ -119,6 +119,32 @@ export const WORDS: Readonly<Record<Code, Words>> = {
 		todo: 'Close other tabs, then try again.'
 	},
 
+	'device-lost': {
+		happened: 'The graphics device went away.',
+		safe: KEPT,
+		todo: 'Try again: the model is loaded anew. If it happens again, choose a smaller model.'
+	},
+	'no-graphics': {
+		happened: 'No graphics device in this browser can run this model.',
+		safe: 'Nothing was fetched.',
+		todo: 'Choose a model for the processor, or open Fireweed in a browser with WebGPU.'
+	},
+	'model-unsupported': {
+		happened: 'This model is of a kind that cannot run here.',
+		safe: 'Your other models are kept.',
+		todo: 'Choose another: a decoder in ONNX with keys and values as inputs, with its tokenizer beside it.'
+	},
+	'self-test-failed': {
+		happened: 'This device computed the model wrongly, so it must not answer with it.',
+		safe: 'Nobody got a wrong answer.',
+		todo: 'Choose another model, or update the browser and its graphics driver.'
+	},
+	'not-verifiable': {
+		happened: 'Answers of this model cannot be checked, so it cannot be lent.',
+		safe: 'It goes on answering on this device.',
+		todo: 'Choose another model to contribute with.'
+	},
+
 	'storage-full': {
 		happened: 'The browser has no room left for this site.',
 		safe: 'What was saved before is kept; new messages end with this tab.',

@@ -1,5 +1,5 @@
 /** The reader of a generation, as its worker knows it: how far it has read, and whether it gave up. */
-import { STEPS_AHEAD, type ToWorker } from '../messages.ts';
+import { STEPS_AHEAD, type ToWorker } from './messages.ts';
 
 /** What the page says of a piece of work under way. */
 export interface Reader {
