@@ -5,6 +5,7 @@
 import type { Identity } from '#lib/ports/keys.ts';
 import type { MeshEvent, Peer } from '#lib/ports/mesh.ts';
 import type { EngineReady, LoadProgress, Turn } from '#lib/ports/engine.ts';
+import type { Models } from '#lib/ports/models.ts';
 import type { Store } from '#lib/ports/store.ts';
 import type { Sampling } from '#lib/protocol/sampler.ts';
 import type { Code } from '#lib/protocol/errors.ts';
@@ -16,7 +17,7 @@ export interface Wish {
 	readonly turns: readonly Turn[];
 	/** Answer tokens already shown, when a lost or stopped answer is to go on. */
 	readonly continueFrom: readonly number[];
-	/** Undefined: the default of the place that answers. */
+	/** Undefined: here the chosen one, on the mesh any. */
 	readonly model: string | undefined;
 	readonly sampling: Sampling;
 	readonly minTokens: number;
@@ -42,6 +43,7 @@ export type LocalEvent =
 	| { readonly type: 'fixed'; readonly text: string; readonly topic: string }
 	| { readonly type: 'failed'; readonly code: Code };
 
+/** The engine of the chosen model on this device. */
 export type EngineState =
 	| { readonly state: 'idle' }
 	| { readonly state: 'loading'; readonly progress: LoadProgress | undefined }
@@ -141,7 +143,15 @@ export interface App {
 	readonly engine: Watched<EngineState>;
 	readonly mesh: Watched<MeshState>;
 	readonly contribution: Watched<ContributeState>;
-	/** Loads the embedded model ahead of the first message. */
+	/** Models that are or could be on this device. */
+	readonly models: Models;
+	/** Id of the model that answers on this device; kept over reloads. The built-in one until another is chosen, or when that one is gone. */
+	readonly chosen: Watched<string>;
+	/** Chooses it, and frees the memory of the one before, unless that one is lent just now. Loading waits for the first message or `warm`. */
+	choose(model: string): Promise<void>;
+	/** Frees the memory of the chosen model; the next message loads it again. */
+	unload(): Promise<void>;
+	/** Loads the chosen model ahead of the first message. */
 	warm(): void;
 	/**
 	 * Fixed, reviewed text for crisis, health and danger (node/fixed). Asked before any model, wherever the answer would come from:
@@ -154,7 +164,8 @@ export interface App {
 	answerByMesh(wish: Wish, signal: AbortSignal): AsyncIterable<OriginateEvent>;
 	/** Joins the mesh without asking or contributing (so that offers become visible). */
 	joinMesh(): Promise<void>;
-	startContributing(): Promise<void>;
+	/** Lends a model of this device, the built-in one unless said otherwise. Refusals of loading, and `not-verifiable`, `insecure-context`. */
+	startContributing(model?: string): Promise<void>;
 	stopContributing(): Promise<void>;
 	observeContribution(listener: (event: ContributeEvent) => void): () => void;
 	observeMesh(listener: (event: MeshEvent) => void): () => void;
