@@ -65,11 +65,7 @@ export interface Models {
 	 */
 	look(address: string, signal: AbortSignal): Promise<ModelEntry>;
 	/** Takes a model from files that a person chose or dropped, copies them and keeps them. Refusals as `look`, and `storage-full`. */
-	take(
-		files: readonly File[],
-		onProgress: (progress: LoadProgress) => void,
-		signal: AbortSignal
-	): Promise<ModelEntry>;
+	take(files: readonly File[], onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<ModelEntry>;
 	/**
 	 * Fetches what is missing of a model and keeps it, verified; goes on where an earlier call stopped. Refusals: `engine-load-failed`,
 	 * `weights-corrupt`, `storage-full`, `storage-unavailable`, `aborted` (what came so far stays).
