@@ -27,6 +27,8 @@ export interface ScriptedEngineInit {
 	/** Never produces this position. */
 	readonly stallAt?: number;
 	readonly modelId?: string;
+	/** False for a model whose answers cannot be checked. */
+	readonly verifiable?: boolean;
 	/** How long a load takes, ms. */
 	readonly loadMs?: number;
 }
@@ -63,7 +65,7 @@ export class ScriptedEngine implements Engine {
 			contextTokens: 4096,
 			vocabularySize: VOCABULARY,
 			stopTokens: [STOP],
-			verifiable: true
+			verifiable: this.#init.verifiable ?? true
 		};
 	}
 

@@ -1,5 +1,11 @@
 /** Says over and over, until stopped, what this node offers; keeps the last statement so that a reload resumes with a higher sequence. */
-import { capabilityAdvertisement, SCHEMA_VERSIONS, type CapabilityAdvertisement } from '#lib/protocol/capability.ts';
+import type { EngineReady } from '#lib/ports/engine.ts';
+import {
+	capabilityAdvertisement,
+	SCHEMA_VERSIONS,
+	statedSelfTest,
+	type CapabilityAdvertisement
+} from '#lib/protocol/capability.ts';
 import { seal } from '#lib/protocol/envelope.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
 import type { OfferedModel } from '#lib/protocol/model.ts';
@@ -13,30 +19,40 @@ const EVERY_MS = 10_000;
 /** After somebody new came, who has heard none: soon, but once for a crowd. */
 const NEWCOMER_MS = 1_500;
 const TTL_MS = 60_000;
+/** Characters of an adapter's name that are stated. */
+const MAX_ADAPTER = 64;
 
 /** Returns how to stop. */
 export function advertise(
 	model: OfferedModel,
-	tokensPerSecond: number,
+	ready: EngineReady,
 	terms: ContributeTerms,
 	ports: ExecutorPorts
 ): () => void {
 	const stopping = new AbortController();
+	const { threads, adapter, f16, subgroups } = ready.device;
 	const state = async (): Promise<void> => {
 		const body: CapabilityAdvertisement = {
 			models: [
-				{ model, milliTokensPerSecond: Math.round(tokensPerSecond * 1000), pricePer1k: terms.pricePer1k, loaded: true }
+				{
+					model,
+					milliTokensPerSecond: Math.round(ready.tokensPerSecond * 1000),
+					pricePer1k: terms.pricePer1k,
+					loaded: true,
+					selfTest: statedSelfTest(ready.selfTest)
+				}
 			],
 			running: ports.engine.state === 'busy' ? 1 : 0,
 			queued: 0,
 			capacity: 1,
 			...(terms.region === undefined ? {} : { region: terms.region }),
 			versions: [...SCHEMA_VERSIONS],
-			f16: false,
-			subgroups: false,
+			...(adapter === undefined ? {} : { adapter: adapter.slice(0, MAX_ADAPTER) }),
+			f16,
+			subgroups,
 			memoryGib: 0,
 			wasmSimd: true,
-			wasmThreads: 1,
+			wasmThreads: threads,
 			addresses: [...ports.mesh.addresses()].slice(0, 8),
 			// Wall time makes it grow over reloads without reading anything back.
 			sequence: ports.clock.now(),

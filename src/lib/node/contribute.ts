@@ -39,7 +39,7 @@ export interface OpenBid {
 }
 
 export interface Contribution {
-	/** Loads nothing: the engine is ready when this is called. */
+	/** Loads nothing: the engine is ready when this is called. Refusal `not-verifiable`. */
 	start(): Promise<void>;
 	/** Takes no new jobs and stops the running one, which still gets its receipt. */
 	stop(): Promise<void>;
@@ -143,7 +143,7 @@ export function contribute(
 						hear(bytes).catch((error: unknown) => tell({ type: 'refused', code: codeOf(error) }));
 					}
 				),
-				advertise(model, tokensPerSecond, terms, ports)
+				advertise(model, ready, terms, ports)
 			);
 			tell({ type: 'ready', model: model.id, tokensPerSecond });
 		},

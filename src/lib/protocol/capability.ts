@@ -1,8 +1,16 @@
 /** CapabilityAdvertisementV1: what a node offers just now, signed by its node key, spread over gossip, forgotten after its time. */
+import type { SelfTest } from '#lib/ports/engine.ts';
 import { kind, type BodyOf } from './envelope.ts';
-import { MAX_ADDRESS, MAX_ADDRESSES, MAX_CAPABILITY_TTL_MS, MAX_GOSSIP_MESSAGE, MAX_PRICE } from './limits.ts';
+import {
+	MAX_ADDRESS,
+	MAX_ADDRESSES,
+	MAX_CAPABILITY_TTL_MS,
+	MAX_GOSSIP_MESSAGE,
+	MAX_PRICE,
+	MIN_SELF_TEST_POSITIONS
+} from './limits.ts';
 import { offeredModel } from './model.ts';
-import { extensions, fields, flag, integer, list, optional, stamp, text } from './shape.ts';
+import { extensions, fields, flag, integer, list, optional, stamp, text, word } from './shape.ts';
 
 export const capabilityAdvertisement = kind(
 	'CapabilityAdvertisement',
@@ -15,7 +23,15 @@ export const capabilityAdvertisement = kind(
 				milliTokensPerSecond: integer(0, 1_000_000_000),
 				/** Microcredits per 1,000 tokens. */
 				pricePer1k: integer(0, MAX_PRICE),
-				loaded: flag
+				loaded: flag,
+				/** What the engine proved before it offered itself: its own word, which audits check. */
+				selfTest: fields({
+					kind: word('reference', 'consistency'),
+					positions: integer(MIN_SELF_TEST_POSITIONS, 1_000_000),
+					/** Largest difference of a logit seen, and the largest allowed, in millionths. */
+					worstMicro: integer(0, 1_000_000_000),
+					toleranceMicro: integer(0, 1_000_000_000)
+				})
 			}),
 			8
 		),
@@ -45,6 +61,12 @@ export const capabilityAdvertisement = kind(
 	MAX_GOSSIP_MESSAGE - 1024
 );
 export type CapabilityAdvertisement = BodyOf<typeof capabilityAdvertisement>;
+
+/** The proof of an engine as it is stated; rounded up, so that nothing looks better than it was. */
+export function statedSelfTest({ kind, positions, worst, tolerance }: SelfTest) {
+	const micro = (value: number) => Math.min(1_000_000_000, Math.ceil(value * 1_000_000));
+	return { kind, positions, worstMicro: micro(worst), toleranceMicro: micro(tolerance) };
+}
 
 /** Versions of the message set this build speaks. */
 export const SCHEMA_VERSIONS = ['fireweed-schema@1.0.0'] as const;

@@ -26,3 +26,6 @@ export const MAX_ADDRESSES = 8;
 export const MAX_ADDRESS = 512;
 /** Highest price that can stand in a message: a thousand credits per token, in microcredits per 1,000 tokens. */
 export const MAX_PRICE = 1_000_000_000_000;
+
+/** Positions an engine must have compared before it serves: ONNX Runtime's WebGPU attention went wrong only in sequences of 33 and more. */
+export const MIN_SELF_TEST_POSITIONS = 64;

@@ -1,5 +1,6 @@
 /** A model as it is offered: which weights, read by which tokenizer and template, run by which engine. Stands in capability, bid and receipt. */
 import type { ModelCard } from '#lib/ports/engine.ts';
+import { Refusal } from './errors.ts';
 import { bytes, fields, integer, text, type Infer } from './shape.ts';
 
 export const offeredModel = fields({
@@ -14,8 +15,9 @@ export const offeredModel = fields({
 });
 export type OfferedModel = Infer<typeof offeredModel>;
 
-/** The public facts of an engine's card. */
+/** The public facts of an engine's card. Refusal `not-verifiable` for a model that must not answer others. */
 export function offer(card: ModelCard): OfferedModel {
+	if (!card.verifiable) throw new Refusal('not-verifiable', card.id);
 	const { id, name, weightsHash, tokenizerHash, templateHash, engineHash, engineClass, contextTokens } = card;
 	return { id, name, weightsHash, tokenizerHash, templateHash, engineHash, engineClass, contextTokens };
 }

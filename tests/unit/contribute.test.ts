@@ -1,0 +1,44 @@
+/** What a contributor states before anybody asks. */
+import { expect, it } from 'vitest';
+import { capabilityAdvertisement, statedSelfTest } from '#lib/protocol/capability.ts';
+import { read } from '#lib/protocol/envelope.ts';
+import { codeOf } from '#lib/protocol/errors.ts';
+import { World } from '../doubles/node.ts';
+
+it('states what its engine proved, what computes, how fast, and which bytes', async () => {
+	const world = new World('states');
+	const [lender, listener] = [await world.node(), await world.node()];
+	const heard = Promise.withResolvers<Uint8Array>();
+	listener.mesh.subscribe('fireweed/1/capabilities', () => 'accept', heard.resolve);
+	await world.clock.until(lender.contribution.start());
+	const { body } = read(capabilityAdvertisement, await world.clock.until(heard.promise));
+	const ready = await lender.engine.load(() => undefined, new AbortController().signal);
+	expect(body.models).toHaveLength(1);
+	const [stated] = body.models;
+	expect(stated?.model.engineHash).toEqual(ready.card.engineHash);
+	expect(stated?.model.weightsHash).toEqual(ready.card.weightsHash);
+	expect(stated?.milliTokensPerSecond).toBe(ready.tokensPerSecond * 1000);
+	expect(stated?.selfTest).toEqual(statedSelfTest(ready.selfTest));
+	expect([body.wasmThreads, body.f16, body.adapter]).toEqual([ready.device.threads, ready.device.f16, undefined]);
+	await world.clock.until(lender.contribution.stop());
+});
+
+it('does not lend a model whose answers cannot be checked, and states nothing', async () => {
+	const world = new World('int8');
+	const [lender, listener] = [await world.node({ engine: { verifiable: false } }), await world.node()];
+	const heard: Uint8Array[] = [];
+	listener.mesh.subscribe(
+		'fireweed/1/capabilities',
+		() => 'accept',
+		(bytes) => heard.push(bytes)
+	);
+	const code = await world.clock.until(lender.contribution.start().then(() => 'started', codeOf));
+	expect(code).toBe('not-verifiable');
+	await world.clock.pass(60_000);
+	expect(heard).toEqual([]);
+});
+
+it('rounds what it proved to its own disadvantage', () => {
+	const proof = { kind: 'reference', positions: 80, worst: 0.0000241, tolerance: 0.001 } as const;
+	expect(statedSelfTest(proof)).toEqual({ kind: 'reference', positions: 80, worstMicro: 25, toleranceMicro: 1000 });
+});
