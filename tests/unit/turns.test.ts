@@ -1,6 +1,6 @@
 /** One engine, several callers: nobody is refused, nobody is cut short, the person goes first. */
 import { describe, expect, it } from 'vitest';
-import { takeTurns } from '#lib/engine/turns.ts';
+import { takeTurns } from '#lib/node/turns.ts';
 import type { Clock } from '#lib/ports/clock.ts';
 import type { Engine } from '#lib/ports/engine.ts';
 import { answer, codeIn, ENGINE_CASES, request } from '../compliance/engine.ts';

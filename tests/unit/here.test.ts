@@ -1,0 +1,151 @@
+/** Which model answers on this device: chosen, remembered, lent, freed. */
+import { describe, expect, it } from 'vitest';
+import { Here } from '#lib/node/here.ts';
+import type { Engine } from '#lib/ports/engine.ts';
+import type { ModelEntry, Models } from '#lib/ports/models.ts';
+import { codeOf } from '#lib/protocol/errors.ts';
+import { openStore } from '#lib/store/store.ts';
+import { answer } from '../compliance/engine.ts';
+import { VirtualClock } from '../doubles/clock.ts';
+import { ScriptedEngine } from '../doubles/engine.ts';
+
+const never = () => new AbortController().signal;
+const nothing = () => undefined;
+const SMALL = 5_000_000;
+const LARGE = 1_000_000_000;
+
+const entry = (id: string, memoryBytes: number, more: Partial<ModelEntry> = {}): ModelEntry => ({
+	id,
+	name: id,
+	runs: 'cpu',
+	origin: id === 'pocket' ? 'built-in' : 'added',
+	bytes: memoryBytes,
+	memoryBytes,
+	contextTokens: 1024,
+	licence: 'MIT',
+	precision: 'q4',
+	fit: { fits: true },
+	kept: 'whole',
+	keptBytes: memoryBytes,
+	integrity: 'released',
+	lendable: true,
+	from: undefined,
+	...more
+});
+
+/** Entries that a test changes, and every engine that was made. */
+class SomeModels {
+	entries: readonly ModelEntry[] = [
+		entry('pocket', SMALL),
+		entry('big', LARGE),
+		entry('int8', LARGE, { lendable: false })
+	];
+	readonly made: ScriptedEngine[] = [];
+	readonly clock = new VirtualClock();
+	#listeners = new Set<(entries: readonly ModelEntry[]) => void>();
+	observe(listener: (entries: readonly ModelEntry[]) => void) {
+		this.#listeners.add(listener);
+		listener(this.entries);
+		return () => this.#listeners.delete(listener);
+	}
+	change(entries: readonly ModelEntry[]) {
+		this.entries = entries;
+		for (const listener of this.#listeners) listener(entries);
+	}
+	engine(modelId: string): Engine {
+		const engine = new ScriptedEngine({ clock: this.clock, modelId });
+		this.made.push(engine);
+		return engine;
+	}
+	loaded = () => this.made.filter((engine) => engine.state === 'ready').map((engine) => engine.id);
+}
+
+async function place(settings?: Awaited<ReturnType<typeof openStore>>) {
+	const models = new SomeModels();
+	const store = settings ?? (await openStore({ pathname: '/', now: () => 0, keep: 'memory' }));
+	const here = new Here({ models: models as unknown as Models, store, now: () => 0 });
+	await here.start();
+	return { models, store, here };
+}
+
+describe('the model of this device', () => {
+	it('is the built-in one at first, and the chosen one in the next visit', async () => {
+		const { here, store } = await place();
+		expect(here.chosen.value).toBe('pocket');
+		await here.choose('big');
+		expect(here.chosen.value).toBe('big');
+		const next = await place(store);
+		expect(next.here.chosen.value).toBe('big');
+		expect(await next.here.choose('gone').catch(codeOf)).toBe('engine-not-ready');
+	});
+
+	it('waits for a chosen one that is not here yet, and goes back to the built-in one when it is deleted', async () => {
+		const first = await place();
+		await first.here.choose('big');
+		const models = new SomeModels();
+		const whole = models.entries;
+		models.entries = [whole[0] as ModelEntry];
+		const here = new Here({ models: models as unknown as Models, store: first.store, now: () => 0 });
+		await here.start();
+		expect(here.chosen.value).toBe('pocket');
+		models.change(whole);
+		expect(here.chosen.value).toBe('big');
+		models.change([whole[0] as ModelEntry]);
+		expect(here.chosen.value).toBe('pocket');
+	});
+
+	it('frees the one before when another is chosen', async () => {
+		const { here, models } = await place();
+		await here.forPerson().load(nothing, never());
+		expect(here.engine.value.state).toBe('ready');
+		await here.choose('big');
+		expect([models.loaded(), here.engine.value.state]).toEqual([[], 'idle']);
+		await here.forPerson().load(nothing, never());
+		expect([models.loaded(), here.engine.value.state]).toEqual([['big'], 'ready']);
+		await here.forPerson().unload();
+		expect([models.loaded(), here.engine.value.state]).toEqual([[], 'idle']);
+	});
+
+	it('holds a small model twice and a large one once', async () => {
+		const { here, models } = await place();
+		await here.forPerson('pocket').load(nothing, never());
+		await here.lend('pocket').load(nothing, never());
+		expect(models.loaded()).toEqual(['pocket', 'pocket']);
+		await here.endLending();
+		expect(models.loaded()).toEqual(['pocket']);
+		await here.choose('big');
+		await here.lend('big').load(nothing, never());
+		await here.forPerson().load(nothing, never());
+		expect(models.loaded()).toEqual(['big']);
+	});
+
+	it('keeps a lent model when the person chooses another, and a chosen one when lending ends', async () => {
+		const { here, models } = await place();
+		await here.choose('big');
+		await here.lend('big').load(nothing, never());
+		await here.choose('pocket');
+		expect(models.loaded()).toEqual(['big']);
+		await here.endLending();
+		expect(models.loaded()).toEqual([]);
+		await here.choose('big');
+		await here.lend('big').load(nothing, never());
+		await here.endLending();
+		expect(models.loaded()).toEqual(['big']);
+	});
+
+	it('is not lent when its answers cannot be checked', async () => {
+		const { here } = await place();
+		expect(() => here.lend('int8')).toThrow(expect.objectContaining({ code: 'not-verifiable' }));
+	});
+
+	it('shows every screen how a load goes and that an engine broke', async () => {
+		const { here, models } = await place();
+		const seen: string[] = [];
+		here.engine.observe(({ state }) => void (state !== seen.at(-1) && seen.push(state)));
+		expect(await here.forPerson().load(nothing, AbortSignal.abort()).catch(codeOf)).toBe('aborted');
+		await here.forPerson().load(nothing, never());
+		expect(seen).toEqual(['idle', 'loading', 'idle', 'loading', 'ready']);
+		const { end } = await models.clock.until(answer(here.forPerson(), { minTokens: 2, maxTokens: 2 }));
+		expect(end.tokens).toBe(2);
+	});
+});
