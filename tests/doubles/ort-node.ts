@@ -8,14 +8,19 @@ import { setImmediate } from 'node:timers/promises';
 import { POCKET } from '#lib/engine/pocket.ts';
 import type { Engine, EngineReady } from '#lib/ports/engine.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
-import { openCore, type ModelBytes } from '#workers/cpu/core.ts';
+import { openCore } from '#workers/cpu/core.ts';
+import { wanted, type Bytes } from '#workers/cpu/files.ts';
 import type { FileName, RecordedModel } from '#workers/messages.ts';
 import type { Core } from '#workers/serve.ts';
 import { makeReference, REFERENCE_FILE } from '../vectors/pocket-reference.make.ts';
 
 const root = new URL('../../', import.meta.url);
 
-const PLACES: Readonly<Record<FileName, URL>> = {
+/** The files of the pocket model and the library; nothing else is given by default. */
+export type PocketFile = Exclude<FileName, 'template'> | 'runtime';
+export type PocketBytes = Record<PocketFile, Bytes> & { external: readonly Bytes[]; template?: Bytes };
+
+const PLACES: Readonly<Record<PocketFile, URL>> = {
 	runtime: new URL('node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm', root),
 	weights: new URL('models/pocket/model_q4.onnx', root),
 	tokenizer: new URL('models/pocket/tokenizer.json', root),
@@ -27,18 +32,17 @@ export interface OrtNodeInit {
 	/** `q4` is what the app ships. */
 	readonly weights: 'q4' | 'fp32';
 	/** Changes the bytes before they are looked at. */
-	readonly spoil?: (bytes: Record<FileName, Uint8Array<ArrayBuffer>>) => void;
+	readonly spoil?: (bytes: PocketBytes) => void;
 	/** Replaces the record, for models that a test made up. */
 	readonly record?: RecordedModel;
 }
 
 /** Bytes and record of one of the two weight files, as a load would get them. */
-export async function pocketOnDisk(weights: 'q4' | 'fp32'): Promise<{ bytes: ModelBytes; record: RecordedModel }> {
-	const names = Object.keys(PLACES) as FileName[];
+export async function pocketOnDisk(weights: 'q4' | 'fp32'): Promise<{ bytes: PocketBytes; record: RecordedModel }> {
+	const names = Object.keys(PLACES) as PocketFile[];
 	const read = async (url: URL) => new Uint8Array(await readFile(url));
-	const bytes = Object.fromEntries(
-		await Promise.all(names.map(async (name) => [name, await read(PLACES[name])]))
-	) as Record<FileName, Uint8Array<ArrayBuffer>>;
+	const files = await Promise.all(names.map(async (name) => [name, await read(PLACES[name])] as const));
+	const bytes: PocketBytes = { ...(Object.fromEntries(files) as Record<PocketFile, Bytes>), external: [] };
 	if (weights === 'q4') return { bytes, record: POCKET };
 	bytes.weights = await read(new URL('models/pocket/model_fp32.onnx', root));
 	bytes.reference = makeReference('fp32');
@@ -46,8 +50,8 @@ export async function pocketOnDisk(weights: 'q4' | 'fp32'): Promise<{ bytes: Mod
 		sha256: createHash('sha256').update(file).digest('hex'),
 		bytes: file.length
 	});
-	const files = { ...POCKET.files, weights: recorded(bytes.weights), reference: recorded(bytes.reference) };
-	return { bytes, record: { ...POCKET, id: 'pocket-5m-fp32', files } };
+	const recordedFiles = { ...POCKET.files, weights: recorded(bytes.weights), reference: recorded(bytes.reference) };
+	return { bytes, record: { ...POCKET, id: 'pocket-5m-fp32', precision: 'fp32', files: recordedFiles } };
 }
 
 /** An Engine over the core in this very process. */
@@ -65,7 +69,7 @@ export function ortNode({ weights, spoil, record: given }: OrtNodeInit): Engine 
 		const record = given ?? onDisk.record;
 		const bytes = { ...onDisk.bytes };
 		spoil?.(bytes);
-		const totalBytes = Object.values(bytes).reduce((sum, file) => sum + file.length, 0);
+		const totalBytes = wanted(record).reduce((sum, { file }) => sum + file.bytes, bytes.runtime.length);
 		const report = (stage: 'fetching' | 'preparing' | 'checking') =>
 			onProgress({
 				stage,
@@ -78,6 +82,7 @@ export function ortNode({ weights, spoil, record: given }: OrtNodeInit): Engine 
 		if (signal.aborted) throw new Refusal('aborted');
 		report('preparing');
 		const opened = await openCore(bytes, record, {
+			threads: 1,
 			monotonic: () => performance.now(),
 			breathe: () => setImmediate(),
 			onChecking: () => report('checking')

@@ -4,14 +4,14 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { POCKET } from '#lib/engine/pocket.ts';
+import { RUNTIME } from '#lib/engine/runtime.ts';
 import type { Engine, GenerateRequest } from '#lib/ports/engine.ts';
 import { GREEDY } from '#lib/protocol/sampler.ts';
 import type { Model } from '#workers/cpu/model.ts';
 import { PROMPT_CHUNK, promptWidths, reusable, run, STEP_SHAPES, type CachedPrompt } from '#workers/cpu/generate.ts';
 import { REFERENCE_PREFILLED, REFERENCE_STEPS } from '#workers/cpu/reference.ts';
-import type { FileName } from '#workers/messages.ts';
 import { codeIn, request } from '../compliance/engine.ts';
-import { ortNode, pocketOnDisk } from '../doubles/ort-node.ts';
+import { ortNode, pocketOnDisk, type PocketBytes, type PocketFile } from '../doubles/ort-node.ts';
 import { makeReference, REFERENCE_FILE } from '../vectors/pocket-reference.make.ts';
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
@@ -146,12 +146,12 @@ describe('the step loop', () => {
 describe('what is let in', () => {
 	let engine: Engine | undefined;
 	afterEach(() => engine?.unload());
-	const spoilt = (spoil: (bytes: Record<FileName, Uint8Array<ArrayBuffer>>) => void) => {
+	const spoilt = (spoil: (bytes: PocketBytes) => void) => {
 		engine = ortNode({ weights: 'q4', spoil });
 		return codeIn(() => (engine as Engine).load(() => {}, never()));
 	};
 
-	it.each(Object.keys(POCKET.files) as FileName[])('not %s with one bit changed', async (name) => {
+	it.each(['runtime', ...Object.keys(POCKET.files)] as PocketFile[])('not %s with one bit changed', async (name) => {
 		const code = await spoilt((bytes) => {
 			const changed = bytes[name].slice();
 			const middle = changed.length >> 1;
@@ -184,8 +184,9 @@ describe('what is let in', () => {
 describe('the record', () => {
 	it('is that of the files in models/pocket and of the installed library', async () => {
 		const { bytes } = await pocketOnDisk('q4');
-		for (const name of Object.keys(POCKET.files) as FileName[]) {
-			expect({ sha256: sha256(bytes[name]), bytes: bytes[name].length }, name).toEqual(POCKET.files[name]);
+		for (const [name, recorded] of Object.entries({ ...POCKET.files, runtime: RUNTIME })) {
+			const file = bytes[name as PocketFile];
+			expect({ sha256: sha256(file), bytes: file.length }, name).toEqual(recorded);
 		}
 		const config = JSON.parse(readFileSync(new URL('../../models/pocket/config.json', import.meta.url), 'utf8'));
 		expect(config).toMatchObject({ max_position_embeddings: POCKET.contextTokens, vocab_size: POCKET.vocabularySize });

@@ -2,24 +2,25 @@
  * The CPU engine without its worker: the same code runs in the browser's worker and in Node. One model, one generation at a time.
  * Bytes, time and the event loop are handed in.
  */
+import { RUNTIME } from '#lib/engine/runtime.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
 import { exp, log } from '#lib/protocol/real.ts';
 import { MAX_CANDIDATES, topCandidates } from '#lib/protocol/sampler.ts';
 import type { ModelCard, TopLogits } from '#lib/ports/engine.ts';
-import type { FileName, RecordedModel } from '../messages.ts';
+import { KEPT_NAMES, type RecordedModel } from '../messages.ts';
 import type { Aborted, Core } from '../serve.ts';
 import { digest, toHex, verified } from './digest.ts';
+import { given, wanted, type Bytes, type ModelBytes } from './files.ts';
 import { checkRequest, columns, promptWidths, run, STEP_SHAPES, type CachedPrompt } from './generate.ts';
 import { openModel, type Model } from './model.ts';
-import { openPrompt } from './prompt.ts';
+import { openPrompt, type PromptMaker } from './prompt.ts';
 import { checkReference, parseReference } from './reference.ts';
-import { openText } from './text.ts';
+import { openText, type Text } from './text.ts';
 
 export const ENGINE_CLASS = 'ort-wasm-1t';
 
-export type ModelBytes = Readonly<Record<FileName, Uint8Array<ArrayBuffer>>>;
-
 export interface CoreComponents {
+	readonly threads: number;
 	/** Milliseconds that never go back. */
 	monotonic(): number;
 	/** Lets the event loop turn once. */
@@ -30,48 +31,83 @@ export interface CoreComponents {
 
 /**
  * Verifies every byte against the record, opens the model and lets it pass its self-test.
- * Refusals: `weights-corrupt`, `engine-load-failed`, `engine-failed` (self-test), `out-of-memory`.
+ * Refusals: `weights-corrupt`, `model-unsupported`, `engine-load-failed`, `self-test-failed`, `out-of-memory`.
  */
 export async function openCore(bytes: ModelBytes, record: RecordedModel, components: CoreComponents): Promise<Core> {
-	const { files, contextTokens, vocabularySize, stopTokens } = record;
-	const { monotonic, breathe } = components;
-	const hash = (name: FileName) => verified(name, bytes[name], files[name]);
-	const [runtimeHash, weightsHash, tokenizerHash] = await Promise.all([
-		hash('runtime'),
-		hash('weights'),
-		hash('tokenizer'),
-		hash('tokenizerConfig'),
-		hash('reference')
-	]);
-	const config = json(bytes.tokenizerConfig) as { readonly chat_template?: unknown };
-	const chatTemplate = config.chat_template;
-	if (typeof chatTemplate !== 'string') throw new Refusal('engine-load-failed', 'no chat template');
-	const text = openText(json(bytes.tokenizer), config, vocabularySize);
-	const prompts = openPrompt(chatTemplate, text);
-	const model = await openModel(bytes.runtime, bytes.weights, vocabularySize);
+	const { vocabularySize } = record;
+	const runtimeHash = await verified('runtime', bytes.runtime, RUNTIME);
+	const { weightsHash, tokenizerHash } = await verifyAll(bytes, record);
+	const { config, text, prompts } = openWords(bytes, record);
+	const model = await openModel(bytes.runtime, opened(bytes.weights), vocabularySize);
 	components.onChecking?.();
-	const { tokensPerSecond, selfTest } = await checkReference(
-		model,
-		parseReference(json(bytes.reference)),
-		monotonic
-	).catch(async (error: unknown) => {
-		await model.close();
-		throw error;
-	});
+	const { tokensPerSecond, selfTest } = await selfTested(model, bytes.reference, components).catch(
+		async (error: unknown) => {
+			await model.close();
+			throw error;
+		}
+	);
 	const card: ModelCard = {
 		id: record.id,
 		name: record.name,
 		weightsHash,
 		tokenizerHash,
-		templateHash: await digest(new TextEncoder().encode(chatTemplate)),
+		templateHash: await digest(new TextEncoder().encode(config.chat_template)),
 		engineHash: await engineHash(model.library, runtimeHash),
 		engineClass: ENGINE_CLASS,
-		contextTokens,
+		contextTokens: record.contextTokens,
 		vocabularySize,
-		stopTokens,
-		verifiable: true
+		stopTokens: record.stopTokens,
+		verifiable: record.precision !== 'int8'
 	};
+	const device = { threads: components.threads, adapter: undefined, f16: false, subgroups: false };
+	return coreOf({ card, tokensPerSecond, selfTest, device }, { model, text, prompts }, components);
+}
 
+/** The hashes of the card. Refusal `weights-corrupt` when any file is another than the record says. */
+async function verifyAll(
+	bytes: ModelBytes,
+	record: RecordedModel
+): Promise<Pick<ModelCard, 'weightsHash' | 'tokenizerHash'>> {
+	const hashes = new Map<string, Uint8Array>();
+	for (const each of wanted(record)) hashes.set(each.name, await verified(each.name, given(bytes, each), each.file));
+	const of = (name: string) => hashes.get(name) as Uint8Array;
+	const tokenizerHash = of(KEPT_NAMES.tokenizer);
+	if (record.external.length === 0) return { weightsHash: of(KEPT_NAMES.weights), tokenizerHash };
+	// The graph names its external files but not their bytes, so one hash has to cover them all.
+	const lines = record.external.map(({ location }, i) => `${toHex(of(`external-${i}`))} ${location}`);
+	const text = ['fireweed/weights/1', `${toHex(of(KEPT_NAMES.weights))} graph`, ...lines].join('\n');
+	return { weightsHash: await digest(new TextEncoder().encode(text)), tokenizerHash };
+}
+
+function openWords(bytes: ModelBytes, { vocabularySize }: RecordedModel) {
+	const config = json(opened(bytes.tokenizerConfig)) as { readonly chat_template?: unknown };
+	const { chat_template } = config;
+	if (typeof chat_template !== 'string') throw new Refusal('engine-load-failed', 'no chat template');
+	const text = openText(json(opened(bytes.tokenizer)), config, vocabularySize);
+	return { config: { chat_template }, text, prompts: openPrompt(chat_template, text) };
+}
+
+function selfTested(model: Model, reference: Bytes | undefined, { monotonic }: CoreComponents) {
+	if (reference === undefined) return Promise.reject(new Refusal('model-unsupported', 'no self-test for it yet'));
+	return checkReference(model, parseReference(json(reference)), monotonic);
+}
+
+/** A file that the record demands, so that it has come. */
+function opened(bytes: Bytes | undefined): Bytes {
+	if (bytes === undefined) throw new Refusal('engine-load-failed', 'a file is missing');
+	return bytes;
+}
+
+interface Parts {
+	readonly model: Model;
+	readonly text: Text;
+	readonly prompts: PromptMaker;
+}
+
+/** A function of its own: what lives as long as the model must not hold the bytes it was made of. */
+function coreOf(ready: Core['ready'], { model, text, prompts }: Parts, { monotonic, breathe }: CoreComponents): Core {
+	const { card } = ready;
+	const { contextTokens, vocabularySize, stopTokens } = card;
 	let busy = false;
 	let cached: CachedPrompt | undefined;
 	async function* alone<T, R>(work: () => AsyncGenerator<T, R, void>): AsyncGenerator<T, R, void> {
@@ -84,12 +120,7 @@ export async function openCore(bytes: ModelBytes, record: RecordedModel, compone
 		}
 	}
 	return {
-		ready: {
-			card,
-			tokensPerSecond,
-			selfTest,
-			device: { threads: 1, adapter: undefined, f16: false, subgroups: false }
-		},
+		ready,
 		generate: (request, signal) =>
 			alone(() => {
 				checkRequest(request, vocabularySize, stopTokens);

@@ -1,7 +1,7 @@
 /** SHA-256 of bytes at hand, natively where the platform lets us: WebCrypto is missing on plain http that is not this machine. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { Refusal } from '#lib/protocol/errors.ts';
-import type { FileName, RecordedFile } from '../messages.ts';
+import type { RecordedFile } from '../messages.ts';
 
 export async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
 	const subtle = (globalThis.crypto as Crypto | undefined)?.subtle as SubtleCrypto | undefined;
@@ -9,11 +9,7 @@ export async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array
 }
 
 /** The hash of a file that is what was released; Refusal `weights-corrupt` for any other bytes. */
-export async function verified(
-	name: FileName,
-	bytes: Uint8Array<ArrayBuffer>,
-	file: RecordedFile
-): Promise<Uint8Array> {
+export async function verified(name: string, bytes: Uint8Array<ArrayBuffer>, file: RecordedFile): Promise<Uint8Array> {
 	if (bytes.length !== file.bytes)
 		throw new Refusal('weights-corrupt', `${name}: ${bytes.length} bytes, not ${file.bytes}`);
 	const hash = await digest(bytes);

@@ -1,45 +1,35 @@
-/** Fetches the files of a model. Reads no further than the recorded length, so a server cannot fill the memory. */
+/** Fetches the files of a model from addresses. Reads no further than the recorded length, so a server cannot fill the memory. */
 import { Refusal } from '#lib/protocol/errors.ts';
-import type { FileName, RecordedModel, WorkerProgress } from '../messages.ts';
-import type { ModelBytes } from './core.ts';
-
-/** Bytes between two reports of progress: some 80 reports for the 19 MB of the pocket model. */
-const REPORT_EVERY_BYTES = 256 * 1024;
+import type { Addresses, RecordedFile, RecordedModel } from '../messages.ts';
+import { wanted, type Bytes, type Wanted } from './files.ts';
 
 /**
- * All files at once; whether they are the right ones is for the core to say.
+ * All files of a model at once; whether they are the right ones is for the core to say. `count` is told of bytes as they come.
  * Refusals: `engine-load-failed` when one does not come, `weights-corrupt` when one is longer than recorded.
  */
-export async function download(
+export function download(
 	model: RecordedModel,
-	addresses: Readonly<Record<FileName, string>>,
-	cache: RequestCache,
-	onProgress: (progress: WorkerProgress) => void
-): Promise<ModelBytes> {
-	const names = Object.keys(model.files) as FileName[];
-	const totalBytes = names.reduce((sum, name) => sum + model.files[name].bytes, 0);
-	let loadedBytes = 0;
-	let reported = Number.NEGATIVE_INFINITY;
-	const count = (bytes: number) => {
-		loadedBytes += bytes;
-		if (loadedBytes - reported < REPORT_EVERY_BYTES && loadedBytes < totalBytes) return;
-		reported = loadedBytes;
-		onProgress({ stage: 'fetching', loadedBytes, totalBytes });
-	};
-	count(0);
-	const files = await Promise.all(
-		names.map(async (name) => [name, await one(name, addresses[name], model.files[name].bytes, cache, count)] as const)
-	);
-	return Object.fromEntries(files) as ModelBytes;
-}
-
-async function one(
-	name: FileName,
-	address: string,
-	length: number,
+	addresses: Addresses,
 	cache: RequestCache,
 	count: (bytes: number) => void
-): Promise<Uint8Array<ArrayBuffer>> {
+): Promise<(readonly [Wanted, Bytes])[]> {
+	return Promise.all(
+		wanted(model).map(async (each) => {
+			const address = 'name' in each.part ? addresses[each.part.name] : addresses.external?.[each.part.external];
+			if (address === undefined) throw new Refusal('engine-load-failed', `no address for ${each.name}`);
+			return [each, await downloadFile(each.name, address, each.file, cache, count)] as const;
+		})
+	);
+}
+
+/** One file. Refusals as of `download`. */
+export async function downloadFile(
+	name: string,
+	address: string,
+	{ bytes: length }: RecordedFile,
+	cache: RequestCache,
+	count: (bytes: number) => void
+): Promise<Bytes> {
 	const unreachable = (why: string) => new Refusal('engine-load-failed', `${name}: ${why}`);
 	const response = await fetch(address, { cache, credentials: 'same-origin' }).catch(() => undefined);
 	if (response === undefined) throw unreachable('not reachable');

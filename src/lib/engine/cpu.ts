@@ -1,12 +1,15 @@
 /** The Engine port over ONNX Runtime's wasm backend: what runs is workers/cpu.ts. docs/spec/engine.md says what is bit-exact. */
 import type { Engine } from '#lib/ports/engine.ts';
-import type { Addresses, CpuLoad, RecordedModel } from '#workers/messages.ts';
+import type { Addresses, CpuLoad, ModelSource, RecordedModel } from '#workers/messages.ts';
+import { silentSecondsFor, threadsFor, weightBytes } from './cpu-limits.ts';
 import { workerEngine, type WorkerEngineComponents } from './worker-engine.ts';
 
 export interface CpuEngineInit {
 	readonly model: RecordedModel;
-	/** Absolute, or relative to the page. */
-	readonly addresses: Addresses;
+	/** Addresses may be relative to the page here. */
+	readonly source: ModelSource;
+	/** By default as many as the rule gives; more than one needs a cross-origin isolated page. */
+	readonly threads?: number;
 	/** Seconds of silence after which a worker is given up; for tests. */
 	readonly silentTicks?: number;
 }
@@ -17,16 +20,24 @@ export function startCpuWorker(): Worker {
 }
 
 /** An engine that has loaded nothing yet. `unload()` stops its worker. */
-export function cpuEngine(
-	components: WorkerEngineComponents,
-	{ model, addresses, silentTicks }: CpuEngineInit
-): Engine {
-	const load = { model, addresses: absolute(addresses) };
+export function cpuEngine(components: WorkerEngineComponents, init: CpuEngineInit): Engine {
+	const { model } = init;
+	const bytes = weightBytes(model);
+	const isolated = globalThis.crossOriginIsolated;
+	const threads = isolated ? (init.threads ?? threadsFor(bytes, navigator.hardwareConcurrency, isolated)) : 1;
+	const silentTicks = init.silentTicks ?? silentSecondsFor(bytes);
+	const load = { model, source: seenFromHere(init.source), threads };
 	return workerEngine<CpuLoad>(components, { id: model.id, load, silentTicks });
 }
 
 /** A worker's own base is its script, not the page. */
-function absolute(addresses: Addresses): Addresses {
-	const entries = Object.entries(addresses).map(([name, address]) => [name, new URL(address, location.href).href]);
-	return Object.fromEntries(entries) as Addresses;
+function seenFromHere(source: ModelSource): ModelSource {
+	if (source.kind === 'kept') return source;
+	const absolute = (address: string) => new URL(address, location.href).href;
+	const { external, ...named } = source.addresses;
+	const addresses = Object.fromEntries(Object.entries(named).map(([name, address]) => [name, absolute(address)]));
+	return {
+		kind: 'addresses',
+		addresses: { ...addresses, external: external?.map(absolute) ?? [] } satisfies Addresses
+	};
 }

@@ -1,6 +1,6 @@
 /**
  * The pocket model as this app was released with it (models/pocket/MODEL_CARD.md). Facts only, so that it can be read outside a bundler;
- * the addresses are in pocket-files.ts. A changed file means a new row here, and tests/unit/engine-pocket.test.ts compares.
+ * the addresses are in pocket-files.ts. A changed file means a new row here, and tests/unit/engine-core.test.ts compares.
  */
 import type { RecordedModel } from '#workers/messages.ts';
 
@@ -12,13 +12,13 @@ export const POCKET: RecordedModel = {
 	vocabularySize: 2048,
 	/** `<|end|>` and `<|endoftext|>`. */
 	stopTokens: [3, 0],
+	precision: 'q4',
 	files: {
-		/** onnxruntime-web 1.30.0, dist/ort-wasm-simd-threaded.wasm: the CPU build. */
-		runtime: { sha256: '3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2', bytes: 14239897 },
 		weights: { sha256: '8c6afcb8465373d3e03264e904163d66213a3ae71b6bb7ae163aee4474ff2f63', bytes: 5366421 },
 		tokenizer: { sha256: '3078ac3e1b4aabb97852a5ab5917fa98d3303bb06aee2a4a8633c77f1616d825', bytes: 57565 },
 		tokenizerConfig: { sha256: '6559cd7902badcc1b1bf34db20714fd7178bb1bcf6e82b8f2cf7d3cf4dfd14a5', bytes: 486 },
 		/** Made by tests/vectors/pocket-reference.make.ts. */
 		reference: { sha256: '74b6b128050da98be6ff6bfe212d9fc4a15b53b20249190e0d49799b1c776180', bytes: 6004 }
-	}
+	},
+	external: []
 };
