@@ -274,7 +274,8 @@ const random: Random = { bytes: (length) => globalThis.crypto.getRandomValues(ne
 /** One worker each for the person's own answers and for strangers': a job must never make its lender wait. */
 function pocketEngine(): Engine {
 	const { locks } = globalThis.navigator as Partial<Navigator>;
-	return cpuEngine({ startWorker: startCpuWorker, clock, locks }, { model: POCKET, addresses: POCKET_FILES });
+	const source = { kind: 'addresses', addresses: POCKET_FILES } as const;
+	return cpuEngine({ startWorker: startCpuWorker, clock, locks }, { model: POCKET, source });
 }
 
 /** Relays named in `?relay=`: those on this machine may be used at once, others only after the person's word. Never stored. */
