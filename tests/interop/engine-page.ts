@@ -19,6 +19,7 @@ import type {
 	TopLogits
 } from '#lib/ports/engine.ts';
 import { isCode, Refusal } from '#lib/protocol/errors.ts';
+import { rendererMemory } from '../../bench/memory.ts';
 import { findChromium, LAUNCH_FLAGS } from '../../scripts/chromium.mjs';
 import type { harness as Harness, Reply } from '../fixtures/engine/page.ts';
 
@@ -43,8 +44,13 @@ export interface EnginePage {
 	plant(...faults: Fault[]): void;
 	make(init?: { readonly locks?: boolean; readonly silentTicks?: number; readonly hang?: boolean }): Promise<Engine>;
 	kill(): Promise<void>;
+	/** Resident bytes of the page's process, its workers included; 0 where that cannot be told. */
+	memory(): number;
+	readonly browserVersion: string;
+	/** A whole answer at full speed; the worker dies after `killAt` steps. */
 	drain(
-		change: GenerateRequest
+		change: GenerateRequest,
+		killAt?: number
 	): Promise<{ readonly firstMs: number; readonly wholeMs: number; readonly tokens: number }>;
 	close(): Promise<void>;
 }
@@ -125,9 +131,11 @@ export async function openEnginePage(): Promise<EnginePage> {
 			return engine;
 		},
 		kill: () => page.evaluate(() => harness.kill()),
-		async drain(change) {
+		memory: () => rendererMemory(process.pid)[0] ?? 0,
+		browserVersion: browser.version(),
+		async drain(change, killAt) {
 			const number = await begin(page, change, false);
-			return opened(await page.evaluate((n) => harness.drain(n), number));
+			return opened(await page.evaluate(([n, at]) => harness.drain(n, at), [number, killAt] as const));
 		},
 		async close() {
 			await browser.close();
