@@ -21,7 +21,7 @@ import type {
 import { isCode, Refusal } from '#lib/protocol/errors.ts';
 import { rendererMemory } from '../../bench/memory.ts';
 import { findChromium, LAUNCH_FLAGS } from '../../scripts/chromium.mjs';
-import type { harness as Harness, Reply } from '../fixtures/engine/page.ts';
+import type { harness as Harness, MakeInit, Reply } from '../fixtures/engine/page.ts';
 
 declare const harness: typeof Harness;
 
@@ -31,6 +31,7 @@ export type Fault = { readonly file: string } & (
 	| { readonly kind: 'flip'; readonly at: number; readonly times?: number }
 	| { readonly kind: 'short' }
 	| { readonly kind: 'long' }
+	| { readonly kind: 'replace'; readonly bytes: Buffer }
 );
 
 export interface EnginePage {
@@ -42,7 +43,9 @@ export interface EnginePage {
 	readonly files: readonly string[];
 	/** Replaces the faults; none heals all. */
 	plant(...faults: Fault[]): void;
-	make(init?: { readonly locks?: boolean; readonly silentTicks?: number; readonly hang?: boolean }): Promise<Engine>;
+	make(init?: MakeInit): Promise<Engine>;
+	/** Forgets every copy the browser keeps of a file. */
+	clearCache(): Promise<void>;
 	kill(): Promise<void>;
 	/** Resident bytes of the page's process, its workers included; 0 where that cannot be told. */
 	memory(): number;
@@ -55,13 +58,6 @@ export interface EnginePage {
 	close(): Promise<void>;
 }
 
-const NOTHING_YET: LoadProgress = {
-	stage: 'fetching',
-	loadedBytes: 0,
-	totalBytes: undefined,
-	bytesPerSecond: undefined,
-	secondsLeft: undefined
-};
 /** A folder of a server that has others, as behind an IPFS gateway. */
 const BASE = '/ipfs/bafytest/';
 const TYPES: Readonly<Record<string, string>> = {
@@ -114,9 +110,11 @@ export async function openEnginePage(): Promise<EnginePage> {
 	const browser = await chromium.launch({ executablePath: findChromium({ install: false }), args: [...LAUNCH_FLAGS] });
 	const page = await browser.newPage();
 	const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}${BASE}`;
+	const told = new Map<number, (progress: LoadProgress) => void>();
+	await page.exposeFunction('tellProgress', (load: number, progress: LoadProgress) => told.get(load)?.(progress));
 	await page.goto(address);
 	await page.waitForFunction(() => 'harness' in globalThis);
-	const engine = remoteEngine(page);
+	const engine = remoteEngine(page, told);
 	return {
 		page,
 		engine,
@@ -129,6 +127,11 @@ export async function openEnginePage(): Promise<EnginePage> {
 		async make(init = {}) {
 			await page.evaluate((wanted) => harness.make(wanted), init);
 			return engine;
+		},
+		async clearCache() {
+			const session = await page.context().newCDPSession(page);
+			await session.send('Network.clearBrowserCache');
+			await session.detach();
 		},
 		kill: () => page.evaluate(() => harness.kill()),
 		memory: () => rendererMemory(process.pid)[0] ?? 0,
@@ -151,6 +154,7 @@ function spoilt(whole: Buffer, fault: Fault | undefined, done: Map<Fault, number
 	if (fault === undefined) return whole;
 	const times = (done.get(fault) ?? 0) + 1;
 	done.set(fault, times);
+	if (fault.kind === 'replace') return fault.bytes;
 	if (fault.kind === 'short') return whole.subarray(0, -1);
 	if (fault.kind === 'long') return Buffer.concat([whole, Buffer.from([0])]);
 	if (fault.kind === 'flip' && times <= (fault.times ?? Number.POSITIVE_INFINITY))
@@ -169,7 +173,7 @@ function begin(page: Page, request: GenerateRequest, aborted: boolean): Promise<
 }
 
 /** `state` is what it was after the last call, since a getter cannot wait. */
-function remoteEngine(page: Page): Engine {
+function remoteEngine(page: Page, told: Map<number, (progress: LoadProgress) => void>): Engine {
 	let seen: { id: string; state: Engine['state'] } = { id: 'pocket-5m-q4', state: 'idle' };
 	let loads = 0;
 	const look = async () => (seen = await page.evaluate(() => harness.state()));
@@ -186,15 +190,13 @@ function remoteEngine(page: Page): Engine {
 				throw new Refusal('aborted');
 			}
 			const number = loads++;
+			told.set(number, onProgress);
 			const result = page.evaluate((n) => harness.load(n), number);
-			// Progress is handed on at the end, so a cancel that waits for it must not: it comes a moment after the start.
 			const cancel = () => void page.evaluate((n) => harness.abortLoad(n), number);
 			signal.addEventListener('abort', cancel);
-			setTimeout(() => onProgress(NOTHING_YET), 30);
-			const reply = await result;
+			const reply = await result.finally(() => told.delete(number));
 			await look();
-			const { card, hashes, progress, ...rest } = opened(reply);
-			progress.forEach((each) => onProgress(each));
+			const { card, hashes, progress: _told, ...rest } = opened(reply);
 			const [weightsHash, tokenizerHash, templateHash, engineHash] = hashes.map(
 				(hex) => new Uint8Array(Buffer.from(hex, 'hex'))
 			);

@@ -1,9 +1,11 @@
 /** The engine in its worker, in a real Chromium: the port's cases, the pocket model's, and everything that can happen to files and workers. */
+import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { POCKET } from '#lib/engine/pocket.ts';
 import type { Engine } from '#lib/ports/engine.ts';
-import { answer, codeIn, ENGINE_CASES, request } from '../compliance/engine.ts';
+import { answer, codeIn, request } from '../compliance/engine.ts';
 import { pocketCases } from '../compliance/engine-pocket.ts';
+import { rows } from '../compliance/engine-rows.ts';
 import { openEnginePage, type EnginePage, type Fault } from './engine-page.ts';
 
 const PATIENCE_MS = 180_000;
@@ -27,9 +29,32 @@ describe('the port and the model', () => {
 			}
 			return page.engine;
 		},
-		model: true
+		model: true,
+		faults: {
+			async corrupt() {
+				await page.clearCache();
+				page.plant({ kind: 'flip', file: 'model_q4', at: 2_000_000 });
+				return page.make();
+			},
+			async junk() {
+				await page.clearCache();
+				const bytes = Buffer.alloc(1000, 7);
+				page.plant({ kind: 'replace', file: 'model_q4', bytes });
+				return page.make({ weights: { sha256: createHash('sha256').update(bytes).digest('hex'), bytes: 1000 } });
+			},
+			starved: () => page.make({ starved: true }),
+			kill: () => page.kill(),
+			async heal() {
+				page.plant();
+				await page.clearCache();
+			}
+		}
 	};
-	for (const { name, run } of [...ENGINE_CASES, ...pocketCases('q4')]) it(name, () => run(place), PATIENCE_MS);
+	for (const { name, run, reason } of rows('ort-chromium', place)) {
+		if (run === undefined) it.skip(`${name} (${reason})`, () => {});
+		else it(name, run, PATIENCE_MS);
+	}
+	for (const { name, run } of pocketCases('q4')) it(name, () => run(place), PATIENCE_MS);
 
 	it(
 		'runs without cross-origin isolation and asks for nothing but the files of this build',
@@ -70,10 +95,7 @@ describe('files that are not right', () => {
 		'refuses %s, and loads when they are right again',
 		async (_, fault, code) => {
 			// Past the copies of earlier cases.
-			await page.page.context().clearCookies();
-			const session = await page.page.context().newCDPSession(page.page);
-			await session.send('Network.clearBrowserCache');
-			await session.detach();
+			await page.clearCache();
 			page.plant(fault);
 			const engine = await page.make();
 			expect(await codeIn(() => load(engine))).toBe(code);
@@ -89,9 +111,7 @@ describe('files that are not right', () => {
 	it(
 		'asks once more, past the cache, when a copy on the way was damaged',
 		async () => {
-			const session = await page.page.context().newCDPSession(page.page);
-			await session.send('Network.clearBrowserCache');
-			await session.detach();
+			await page.clearCache();
 			page.plant({ kind: 'flip', file: 'model_q4', at: 77, times: 1 });
 			const engine = await page.make();
 			await load(engine);
@@ -124,19 +144,6 @@ describe('workers that die', () => {
 			await load(engine);
 			const rest = await answer(engine, { continueFrom: heard.slice(0, 6) });
 			expect([...heard.slice(0, 6), ...rest.tokens]).toEqual(whole.tokens);
-		},
-		PATIENCE_MS
-	);
-
-	it(
-		'refuses a load whose worker dies',
-		async () => {
-			const engine = await page.make();
-			const loading = codeIn(() => load(engine));
-			await page.page.waitForTimeout(150);
-			await page.kill();
-			expect(await loading).toBe('engine-failed');
-			await load(engine);
 		},
 		PATIENCE_MS
 	);
