@@ -55,10 +55,15 @@ export const EXCEPTIONS: Readonly<Record<EngineName, Readonly<Record<string, str
 	'webllm-gpu': {}
 };
 
+export const ENGINES = Object.keys(EXCEPTIONS) as EngineName[];
+export const caseNames: readonly string[] = [...ENGINE_CASES, ...FAULT_CASES].map(({ name }) => name);
+
+/** Why this engine does not run the case; undefined when it does. */
+export const reasonFor = (engine: EngineName, name: string): string | undefined =>
+	Object.entries(EXCEPTIONS[engine]).find(([beginning]) => name.startsWith(beginning))?.[1];
+
 /** Every case as this engine runs it, or the reason why it does not. Throws when a case has neither. */
 export function rows(engine: EngineName, place: FaultyPlace): readonly Row[] {
-	const reasonFor = (name: string) =>
-		Object.entries(EXCEPTIONS[engine]).find(([beginning]) => name.startsWith(beginning))?.[1];
 	const plain = ENGINE_CASES.map(({ name, run }) => ({ name, run: () => run(place), missing: false }));
 	const faulty = FAULT_CASES.map(({ name, needs, run }) => ({
 		name,
@@ -66,7 +71,7 @@ export function rows(engine: EngineName, place: FaultyPlace): readonly Row[] {
 		missing: needs.some((power) => place.faults[power] === undefined)
 	}));
 	return [...plain, ...faulty].map(({ name, run, missing }) => {
-		const reason = reasonFor(name);
+		const reason = reasonFor(engine, name);
 		if (reason === undefined && missing) throw new Error(`${engine} cannot run "${name}" and gives no reason`);
 		return { name, run: reason === undefined ? run : undefined, reason };
 	});
