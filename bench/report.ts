@@ -1,20 +1,15 @@
 /** A result as a page to read: method and machine beside every number, and an aim judged by the whole interval. */
 import type { Arrival } from './arrival.ts';
 import type { Fetched, Visit } from './bytes.ts';
+import type { Circumstances } from './kept.ts';
 import { arrivalRate, engineRate, firstTokenMs, longestGapMs, WAYS, type Run, type Way } from './run.ts';
 import { atLeast, atMost, estimate, spread, type Estimate, type Verdict } from './summary.ts';
+import { bytes, fixed, interval, middle, table } from './table.ts';
 import type { Triple } from './triples.ts';
 import type { WalkResult } from './walk.ts';
 
 /** A result with the circumstances of its run. */
-export interface Kept extends WalkResult {
-	readonly startedAt: string;
-	readonly endedAt: string;
-	readonly loadBefore: number;
-	readonly loadAfter: number;
-	/** It was run all the same, with --force. */
-	readonly busyAtStart: boolean;
-}
+export type Kept = WalkResult & Circumstances;
 
 /** Issue 2: what the mesh may cost. */
 const LEAST_DECODE_RATIO = 0.95;
@@ -289,33 +284,10 @@ function ratio(triples: readonly Triple[], above: Way, below: Way, of: (run: Run
 	return estimate(triples.map(({ runs }) => of(runs[above]) / of(runs[below])));
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-	const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-	return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '--:'))), ...rows.map(line)].join('\n');
-}
-
-function middle(samples: readonly number[], digits: number): string {
-	if (samples.length === 0) return '–';
-	const { median, p25, p75 } = spread(samples);
-	return `${fixed(median, digits)} (${fixed(p25, digits)}–${fixed(p75, digits)})`;
-}
-
-function interval({ low, high }: Estimate, digits: number): string {
-	return `${fixed(low, digits)} to ${fixed(high, digits)}`;
-}
-
 function word(verdict: Verdict): string {
 	return { met: '**met**', missed: '**missed**', undecided: '**undecided**: the interval holds the aim' }[verdict];
 }
 
-function bytes(count: number): string {
-	return Number.isNaN(count) ? '–' : `${count.toLocaleString('en')} B`;
-}
-
 function signed(value: number, digits: number): string {
 	return `${value > 0 ? '+' : ''}${fixed(value, digits)}`;
-}
-
-function fixed(value: number, digits: number): string {
-	return value.toFixed(digits);
 }
