@@ -21,6 +21,11 @@ interface Heard {
 
 /** Every contributor has stated its offer within this time (advertise.EVERY_MS and its pause for newcomers), with two seconds to spare. */
 const ROUND_MS = 14_000;
+/**
+ * Part of its time that a statement holds at the least, from when it is heard. What a relay hands a newcomer may be older than what is
+ * published, so its age counts; but a signer whose clock is behind ours only looks late, and states anew within this quarter (advertise.ts).
+ */
+const LEAST_TIME_LEFT = 1 / 4;
 /** Nodes remembered; beyond, the one that would be forgotten first makes room. */
 const MAX_NODES = 1024;
 
@@ -76,7 +81,7 @@ export class Offers {
 		const { mesh, crypto, clock, identity } = this.#ports;
 		const signed = await open(capabilityAdvertisement, bytes, crypto);
 		const { account } = await openCertificate(signed, crypto, clock.now());
-		const { models, region, addresses, sequence, ttlMs } = signed.body;
+		const { models, region, addresses, sequence, issuedAt, ttlMs } = signed.body;
 		const executor = formatPeerId(signed.signer);
 		if (sequence <= (this.#heard.get(executor)?.sequence ?? -1)) throw new Refusal('out-of-order', 'capability');
 		const did = formatDid(account);
@@ -91,7 +96,8 @@ export class Offers {
 			free: did === identity.account,
 			heardAt: clock.now()
 		}));
-		this.#heard.set(executor, { sequence, forgetAt: clock.monotonic() + ttlMs, offers });
+		const holdsMs = Math.max(ttlMs - Math.max(0, clock.now() - issuedAt), ttlMs * LEAST_TIME_LEFT);
+		this.#heard.set(executor, { sequence, forgetAt: clock.monotonic() + holdsMs, offers });
 		if (this.#heard.size > MAX_NODES) {
 			const soonest = [...this.#heard].reduce((a, b) => (b[1].forgetAt < a[1].forgetAt ? b : a));
 			this.#heard.delete(soonest[0]);
