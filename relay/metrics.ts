@@ -1,6 +1,7 @@
 /** What the relay counts. Numbers only: no peer, address or message is kept, here or in the log. */
 import type { GossipCounts } from '#lib/mesh/topics.ts';
 import type { IntroductionCounts } from './introductions.ts';
+import type { NewcomerCounts } from './newcomers.ts';
 import type { StunCounts } from './stun.ts';
 
 export interface Metrics {
@@ -13,6 +14,8 @@ export interface Metrics {
 	/** Messages heard on topics, by verdict; accepted ones were passed on. */
 	readonly gossip: Omit<GossipCounts, 'published'>;
 	readonly gossipBytes: number;
+	/** Capability statements kept just now, and what newcomers were handed of them since the start. */
+	readonly recent: Readonly<NewcomerCounts> & { readonly kept: number };
 	readonly stun: Readonly<StunCounts>;
 }
 

@@ -1,9 +1,10 @@
-/** A relay: introduces tabs to each other, tells them their address, passes public gossip on. It holds nothing and is none of a kind. */
+/** A relay: introduces tabs to each other, tells them their address, passes public gossip on. It writes nothing down and is none of a kind. */
 import { appendFileSync } from 'node:fs';
 import { noise } from '@chainsafe/libp2p-noise';
 import type { GossipSub } from '@libp2p/gossipsub';
 import { identify, identifyPush } from '@libp2p/identify';
 import type { CircuitRelayTransportComponents } from '@libp2p/circuit-relay-v2';
+import { peerIdFromString } from '@libp2p/peer-id';
 import { ping } from '@libp2p/ping';
 import { webSockets } from '@libp2p/websockets';
 import { yamux } from '@libp2p/yamux';
@@ -14,13 +15,15 @@ import { NODE_INFO } from '#lib/mesh/node-info.ts';
 import { Topics } from '#lib/mesh/topics.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
 import { TOPICS, type Topic } from '#lib/protocol/topic.ts';
-import type { Verdict } from '#lib/ports/mesh.ts';
+import type { PeerId, Verdict } from '#lib/ports/mesh.ts';
 import type { RelayConfig } from './config.ts';
 import { Guests } from './guests.ts';
 import { startHealth } from './health.ts';
 import { introductions } from './introductions.ts';
 import { loadKey } from './key.ts';
 import { noIntroductions, type Metrics } from './metrics.ts';
+import { Newcomers } from './newcomers.ts';
+import { Recent } from './recent.ts';
 import { startStun } from './stun.ts';
 
 /** Connections from one address per second, and hellos under way at once: a school's tabs all return after a restart. */
@@ -51,7 +54,13 @@ export async function startRelay(config: RelayConfig, judge: GossipJudge): Promi
 	try {
 		const stun = await startStun(config.host, portOf(node), config.stunPerSecond, Date.now);
 		undo.push(() => stun.stop());
-		const topics = joinTopics(node.services.pubsub, judge, config.traceFile);
+		const isHere = (peer: PeerId): boolean => node.getConnections(peerIdFromString(peer)).length > 0;
+		const recent = new Recent({ now: () => performance.now(), chance: Math.random, isHere });
+		const newcomers = new Newcomers(node.services.pubsub, recent, isHere);
+		node.addEventListener('peer:disconnect', ({ detail }) => {
+			newcomers.leave(detail.toString());
+		});
+		const topics = joinTopics(node.services.pubsub, judge, recent, config.traceFile);
 		const metrics = (): Metrics => {
 			const { accept, ignore, reject } = topics.counts();
 			return {
@@ -62,6 +71,7 @@ export async function startRelay(config: RelayConfig, judge: GossipJudge): Promi
 				introductions: { ...counts },
 				gossip: { accept, ignore, reject },
 				gossipBytes: topics.bytes(),
+				recent: { kept: recent.size, ...newcomers.counts },
 				stun: { ...stun.counts }
 			};
 		};
@@ -142,6 +152,7 @@ function portOf(node: RelayNode): number {
 function joinTopics(
 	pubsub: GossipSub,
 	judge: GossipJudge,
+	recent: Recent,
 	traceFile: string | undefined
 ): Topics & { bytes(): number } {
 	let bytes = 0;
@@ -155,7 +166,9 @@ function joinTopics(
 				if (traceFile !== undefined) appendFileSync(traceFile, `${topic} ${Buffer.from(message).toString('hex')}\n`);
 				return judge(topic, message);
 			},
-			() => undefined
+			(message) => {
+				if (topic === 'fireweed/1/capabilities') recent.hear(message);
+			}
 		);
 	}
 	topics.attach(pubsub);

@@ -37,10 +37,11 @@ export function freshSigner(): Signer {
 export function nodeMesh(
 	relays: readonly string[] = [],
 	ticker: Ticker = timerTicker(),
-	listen = ['/ip4/127.0.0.1/tcp/0/ws']
+	listen = ['/ip4/127.0.0.1/tcp/0/ws'],
+	signer: Signer = freshSigner()
 ): Libp2pMesh {
 	return createMesh({
-		signer: freshSigner(),
+		signer,
 		medium: socketMedium(listen),
 		ticker,
 		clock: realClock,
