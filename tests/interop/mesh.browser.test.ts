@@ -245,6 +245,28 @@ test('the relay dies: channels and gossip go on; it comes back: so do the tabs',
 	expect(await a.run((t) => t.events.filter(({ event }) => event.type === 'relay-up').length, undefined)).toBe(2);
 }, 90_000);
 
+test('a newcomer hears at once what was said before it came, and nothing of who has left', async () => {
+	const before = (await relay.health()).recent;
+	const [contributor, leaver] = [await openTab(), await openTab()];
+	await Promise.all([contributor, leaver].map(ready));
+	// Once each: nothing but the relay's memory can tell a newcomer.
+	await contributor.run((t) => t.state(), undefined);
+	await leaver.run((t) => t.state(), undefined);
+	await until(async () => (await relay.health()).recent.kept === before.kept + 2, 'both statements');
+	await leaver.page.close();
+	await until(async () => (await relay.health()).recent.kept === before.kept + 1, 'one to be forgotten');
+	const times: number[] = [];
+	for (let n = 0; n < 5; n += 1) {
+		const newcomer = await openTab();
+		times.push(await until(() => newcomer.run((t, id) => t.offered.get(id), contributor.self), 'the offer'));
+		expect(await newcomer.run((t) => t.offered.size, undefined)).toBe(1);
+		await contexts.pop()?.close();
+	}
+	say(`first offer ${times.map((ms) => ms.toFixed(0)).join(', ')} ms after navigation`);
+	// What it took to wait for the next statement; the tab itself is there in well under two.
+	expect(Math.max(...times)).toBeLessThan(5_000);
+}, 60_000);
+
 test('a dead relay at the start throws nothing, and a living one beside it serves', async () => {
 	const dead = '/ip4/127.0.0.1/tcp/9/ws/p2p/12D3KooWEC5hTP72TCKRr5ybEk3dupSkvzSdgPyTZ7AEENGXpxVZ';
 	const a = await openTab('', [dead, ...relay.addresses]);

@@ -1,14 +1,19 @@
 /** A tab with a mesh and nothing else; the test drives it through `globalThis.tab`. Built by vite, as the app is. */
+import { openCrypto } from '#lib/keys/crypto.ts';
 import { createMesh, type Libp2pMesh } from '#lib/mesh/mesh.ts';
 import { tabMedium } from '#lib/mesh/medium-tab.ts';
 import { pagePlaceOf } from '#lib/mesh/gater.ts';
 import { workerTicker } from '#lib/mesh/ticker.ts';
+import { Offers } from '#lib/node/offers.ts';
+import type { Clock } from '#lib/ports/clock.ts';
+import type { Crypto } from '#lib/ports/crypto.ts';
 import type { Channel, MeshEvent } from '#lib/ports/mesh.ts';
-import type { Signer } from '#lib/ports/keys.ts';
+import type { Identity, Signer } from '#lib/ports/keys.ts';
 import { jobAnnouncement } from '#lib/protocol/announcement.ts';
 import { seal } from '#lib/protocol/envelope.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
 import { DEFAULT_POLICY, publicPart } from '#lib/protocol/policy.ts';
+import { identityOf, statement } from '../../doubles/contributor.ts';
 
 interface Seen {
 	readonly at: number;
@@ -43,23 +48,26 @@ class Tab {
 	readonly heard: { at: number; job: string }[] = [];
 	/** What the echo side saw of channels: codes of broken ones. */
 	readonly broken: { at: number; code: string }[] = [];
-	readonly #signer: Signer;
+	/** Executors whose offers hold, by the time each was first heard, ms since this page was navigated to. */
+	readonly offered = new Map<string, number>();
+	readonly #identity: Identity;
 	/** When the main thread last stood still for over half a second, and how long: a loaded machine explains itself. */
 	readonly stalls: number[] = [];
 
-	constructor(signer: Signer, relays: readonly string[]) {
-		this.#signer = signer;
+	constructor(identity: Identity, verifier: Crypto, relays: readonly string[]) {
+		this.#identity = identity;
+		const clock: Clock = {
+			now: () => Date.now(),
+			monotonic: () => performance.now(),
+			sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+		};
 		this.mesh = createMesh({
-			signer,
+			signer: identity.node,
 			medium: tabMedium(),
 			ticker: workerTicker(
 				() => new Worker(new URL('../../../workers/heartbeat.ts', import.meta.url), { type: 'module' })
 			),
-			clock: {
-				now: () => Date.now(),
-				monotonic: () => performance.now(),
-				sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms))
-			},
+			clock,
 			random: { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) },
 			log: (event, facts) => {
 				console.log(event, JSON.stringify(facts ?? {}));
@@ -75,6 +83,11 @@ class Tab {
 				this.heard.push({ at: Date.now(), job: hashOf(message) });
 			}
 		);
+		const offers = new Offers({ mesh: this.mesh, crypto: verifier, clock, identity, log: () => undefined }, () => {
+			for (const { executor } of offers.list())
+				if (!this.offered.has(executor)) this.offered.set(executor, performance.now());
+		});
+		offers.follow(this.mesh);
 		// Echo: every channel opened to this tab gets its messages back, unless the first says otherwise.
 		this.mesh.onChannel((channel) => {
 			void this.#echo(channel);
@@ -158,9 +171,14 @@ class Tab {
 		}
 	}
 
+	/** Publishes one capability statement, as a contributor does every ten seconds. */
+	async state(): Promise<void> {
+		await this.mesh.publish('fireweed/1/capabilities', await statement(this.#identity, Date.now()));
+	}
+
 	/** Publishes a valid announcement; answers its hash. */
 	async announce(): Promise<string> {
-		const { envelope } = await sealAnnouncement(this.#signer);
+		const { envelope } = await sealAnnouncement(this.#identity.node);
 		await this.mesh.publish('fireweed/1/announcements', envelope);
 		return hashOf(envelope);
 	}
@@ -206,7 +224,8 @@ export interface TestScope {
 
 const scope = globalThis as unknown as TestScope;
 scope.startTab = async (relays) => {
-	scope.tab = new Tab(await nativeSigner(), relays);
+	const identity = await identityOf(await nativeSigner(), await nativeSigner());
+	scope.tab = new Tab(identity, await openCrypto({ subtle: crypto.subtle }), relays);
 	await scope.tab.mesh.start();
 	// What tab.ts does: the last thing a closing page says. `?rude` leaves it out.
 	if (!location.search.includes('rude')) {
