@@ -59,6 +59,7 @@ export function ortNode({ weights, spoil, record: given }: OrtNodeInit): Engine 
 	let state: Engine['state'] = 'idle';
 	let loading: Promise<EngineReady> | undefined;
 	let core: Core | undefined;
+	let unloading = new AbortController();
 	const loaded = () => {
 		if (core === undefined) throw new Refusal('engine-not-ready');
 		return core;
@@ -103,10 +104,14 @@ export function ortNode({ weights, spoil, record: given }: OrtNodeInit): Engine 
 			if (signal.aborted) throw new Refusal('aborted');
 			if (loading === undefined) {
 				state = 'loading';
-				loading = open(onProgress, signal);
-				loading.then(
+				const mine = (loading = open(
+					onProgress,
+					AbortSignal.any([signal, (unloading = new AbortController()).signal])
+				));
+				mine.then(
 					() => (state = 'ready'),
 					(error: unknown) => {
+						if (loading !== mine) return;
 						state = error instanceof Refusal && error.code === 'aborted' ? 'idle' : 'failed';
 						loading = undefined;
 					}
@@ -128,6 +133,7 @@ export function ortNode({ weights, spoil, record: given }: OrtNodeInit): Engine 
 		countTokens: async (turns) => loaded().countTokens(turns),
 		async unload() {
 			const closing = core;
+			unloading.abort();
 			core = undefined;
 			loading = undefined;
 			state = 'idle';
