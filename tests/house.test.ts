@@ -200,7 +200,7 @@ function importFault(file: string, ring: string, { specifier, typeOnly }: Import
 		if (specifier.startsWith('node:')) return rights.node ? undefined : `${ring} has no Node`;
 		return packageFault(ring, rights, specifier);
 	}
-	if (!/\.(ts|svelte|mjs|js|json|css|svg|wasm|onnx|txt)(\?url|\?raw)?$/.test(specifier))
+	if (!/\.(ts|svelte|mjs|js|json|css|svg|wasm|onnx|txt)(\?url|\?raw|\?worker&url)?$/.test(specifier))
 		return 'names a file without its extension';
 	const to = ringOf(target);
 	if (to === ring || rights.rings.includes('*')) return undefined;
