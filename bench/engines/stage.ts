@@ -7,7 +7,16 @@ import { build } from 'vite';
 import { ROOT } from '../../scripts/bootstrap.mjs';
 import { findChromium, LAUNCH_FLAGS } from '../../scripts/chromium.mjs';
 import { pocketOnDisk } from '../../tests/doubles/ort-node.ts';
-import type { Answer, Ask, Contestant, ContestPage, Library, ModelPlace, Weights } from './contest.ts';
+import {
+	nameOf,
+	type Answer,
+	type Ask,
+	type Contestant,
+	type ContestPage,
+	type Library,
+	type ModelPlace,
+	type Weights
+} from './contest.ts';
 import { pocketToGguf, type BpeTokenizer, type LlamaConfig } from './convert.ts';
 import { PEERS } from './peers.ts';
 import { serveContest } from './server.ts';
@@ -70,17 +79,15 @@ export async function openContest(): Promise<ContestStage> {
 					close: async () => {
 						await context.close();
 						const strays = server.strays();
-						if (strays.length > 0) throw new Error(`${contestant.library} asked for ${strays.join(', ')}`);
+						if (strays.length > 0) throw new Error(`${nameOf(contestant)} asked for ${strays.join(', ')}`);
 					}
 				};
 			} catch (error) {
 				await context.close();
-				throw new Error(
-					`${contestant.library} ${contestant.weights} did not load; asked for ${server.strays().join(', ')}`,
-					{
-						cause: error
-					}
-				);
+				const why = error instanceof Error ? error.message : String(error);
+				const strays = server.strays();
+				const asked = strays.length === 0 ? '' : `; asked for ${strays.join(', ')}`;
+				throw new Error(`${nameOf(contestant)} did not load: ${why}${asked}`, { cause: error });
 			}
 		},
 		stop: async () => {
