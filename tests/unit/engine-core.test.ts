@@ -61,6 +61,8 @@ describe('the step loop', () => {
 		const widths: number[] = [];
 		const model: Model = {
 			library: 'none',
+			vocabularySize: 32,
+			stateBytes: 0,
 			empty: { length: 0, tensors: {} },
 			async forward(tokens, past) {
 				widths.push(tokens.length);
@@ -177,7 +179,7 @@ describe('what is let in', () => {
 		const junk = new Uint8Array(1000).fill(7);
 		const files = { ...record.files, weights: { sha256: sha256(junk), bytes: junk.length } };
 		engine = ortNode({ weights: 'q4', record: { ...record, files }, spoil: (given) => (given.weights = junk) });
-		expect(await codeIn(() => (engine as Engine).load(() => {}, never()))).toBe('engine-load-failed');
+		expect(await codeIn(() => (engine as Engine).load(() => {}, never()))).toBe('model-unsupported');
 	}, 30_000);
 });
 

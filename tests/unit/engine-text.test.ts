@@ -11,7 +11,7 @@ const file = (name: string) =>
 const tokenizer = file('tokenizer.json');
 const config = file('tokenizer_config.json') as { chat_template: string };
 const vectors = file('vectors.json') as { vectors: { messages: Turn[]; prompt_ids: number[] }[] };
-const text = openText(tokenizer, config, 2048);
+const text = openText(tokenizer, 2048);
 const prompts = openPrompt(config.chat_template, text);
 
 const SPECIAL = ['<|endoftext|>', '<|user|>', '<|assistant|>', '<|end|>'];
@@ -110,9 +110,9 @@ describe('text', () => {
 			{ ...tokenizer, model: { ...tokenizer.model, type: 'Unigram' } },
 			{ ...tokenizer, decoder: null }
 		]) {
-			expect(codeIn(() => openText(json, config, 2048))).toBe('engine-load-failed');
+			expect(codeIn(() => openText(json, 2048))).toBe('model-unsupported');
 		}
-		expect(codeIn(() => openText(tokenizer, config, 2047))).toBe('engine-load-failed');
+		expect(codeIn(() => openText(tokenizer, 2047))).toBe('model-unsupported');
 	});
 
 	/** The token that spells one byte: found by encoding characters of that byte is roundabout, so by GPT-2's alphabet. */
@@ -210,10 +210,16 @@ describe('prompts', () => {
 	});
 
 	it('refuse templates that do not parse, hold the marks, or refuse the turns', () => {
-		expect(codeIn(() => openPrompt('{% for %}', text))).toBe('engine-load-failed');
-		expect(codeIn(() => openPrompt('\uE0000\uE001', text))).toBe('engine-load-failed');
-		const strict = openPrompt("{{ raise_exception('no') }}", text);
-		expect(codeIn(() => strict.encode([{ role: 'user', content: 'Hello' }]))).toBe('malformed');
+		expect(codeIn(() => openPrompt('{% for %}', text))).toBe('model-unsupported');
+		expect(codeIn(() => openPrompt('\uE0000\uE001', text))).toBe('model-unsupported');
+		expect(codeIn(() => openPrompt("{{ raise_exception('no') }}", text))).toBe('model-unsupported');
+		const strict = openPrompt(
+			"{% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('no') }}{% endif %}{{ m['content'] }}{% endfor %}",
+			text
+		);
+		const asked: Turn = { role: 'user', content: 'Hello' };
+		expect(strict.encode([asked])).toEqual(text.encodeContent('Hello'));
+		expect(codeIn(() => strict.encode([asked, asked]))).toBe('malformed');
 	});
 
 	it('are made of half a megabyte of nonsense, or turned away, in a moment', () => {

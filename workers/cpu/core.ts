@@ -2,22 +2,20 @@
  * The CPU engine without its worker: the same code runs in the browser's worker and in Node. One model, one generation at a time.
  * Bytes, time and the event loop are handed in.
  */
-import { RUNTIME } from '#lib/engine/runtime.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
 import { exp, log } from '#lib/protocol/real.ts';
 import { MAX_CANDIDATES, topCandidates } from '#lib/protocol/sampler.ts';
 import type { ModelCard, TopLogits } from '#lib/ports/engine.ts';
-import { KEPT_NAMES, type RecordedModel } from '../messages.ts';
+import type { RecordedModel } from '../messages.ts';
 import type { Aborted, Core } from '../serve.ts';
-import { digest, toHex, verified } from './digest.ts';
-import { given, wanted, type Bytes, type ModelBytes } from './files.ts';
-import { checkRequest, columns, promptWidths, run, STEP_SHAPES, type CachedPrompt } from './generate.ts';
-import { openModel, type Model } from './model.ts';
-import { openPrompt, type PromptMaker } from './prompt.ts';
+import type { Bytes, ModelBytes } from './files.ts';
+import { checkRequest, columns, promptWidths, run, type CachedPrompt } from './generate.ts';
+import type { Model } from './model.ts';
+import { cardOf, here, json, openGraph, openWords, verifyAll } from './opened.ts';
+import type { PromptMaker } from './prompt.ts';
 import { checkReference, parseReference } from './reference.ts';
-import { openText, type Text } from './text.ts';
-
-export const ENGINE_CLASS = 'ort-wasm-1t';
+import { openModel } from './session.ts';
+import type { Text } from './text.ts';
 
 export interface CoreComponents {
 	readonly threads: number;
@@ -34,68 +32,36 @@ export interface CoreComponents {
  * Refusals: `weights-corrupt`, `model-unsupported`, `engine-load-failed`, `self-test-failed`, `out-of-memory`.
  */
 export async function openCore(bytes: ModelBytes, record: RecordedModel, components: CoreComponents): Promise<Core> {
-	const { vocabularySize } = record;
-	const runtimeHash = await verified('runtime', bytes.runtime, RUNTIME);
-	const { weightsHash, tokenizerHash } = await verifyAll(bytes, record);
-	const { config, text, prompts } = openWords(bytes, record);
-	const model = await openModel(bytes.runtime, opened(bytes.weights), vocabularySize);
-	components.onChecking?.();
-	const { tokensPerSecond, selfTest } = await selfTested(model, bytes.reference, components).catch(
-		async (error: unknown) => {
-			await model.close();
-			throw error;
+	const { threads, breathe } = components;
+	const hashes = await verifyAll(bytes, record, breathe);
+	const words = await openWords(bytes, record);
+	const graph = await openGraph(bytes, record);
+	await breathe();
+	const model = await openModel({
+		runtime: bytes.runtime,
+		weights: here(bytes.weights),
+		external: record.external.map(({ location }, i) => ({ location, bytes: here(bytes.external[i]) })),
+		threads,
+		tokens: record.vocabularySize
+	});
+	try {
+		components.onChecking?.();
+		const card = await cardOf(record, model, hashes, words, graph, threads);
+		if (!card.stopTokens.every((token) => token < card.vocabularySize)) {
+			throw new Refusal('model-unsupported', 'a stop token that it cannot write');
 		}
-	);
-	const card: ModelCard = {
-		id: record.id,
-		name: record.name,
-		weightsHash,
-		tokenizerHash,
-		templateHash: await digest(new TextEncoder().encode(config.chat_template)),
-		engineHash: await engineHash(model.library, runtimeHash),
-		engineClass: ENGINE_CLASS,
-		contextTokens: record.contextTokens,
-		vocabularySize,
-		stopTokens: record.stopTokens,
-		verifiable: record.precision !== 'int8'
-	};
-	const device = { threads: components.threads, adapter: undefined, f16: false, subgroups: false };
-	return coreOf({ card, tokensPerSecond, selfTest, device }, { model, text, prompts }, components);
-}
-
-/** The hashes of the card. Refusal `weights-corrupt` when any file is another than the record says. */
-async function verifyAll(
-	bytes: ModelBytes,
-	record: RecordedModel
-): Promise<Pick<ModelCard, 'weightsHash' | 'tokenizerHash'>> {
-	const hashes = new Map<string, Uint8Array>();
-	for (const each of wanted(record)) hashes.set(each.name, await verified(each.name, given(bytes, each), each.file));
-	const of = (name: string) => hashes.get(name) as Uint8Array;
-	const tokenizerHash = of(KEPT_NAMES.tokenizer);
-	if (record.external.length === 0) return { weightsHash: of(KEPT_NAMES.weights), tokenizerHash };
-	// The graph names its external files but not their bytes, so one hash has to cover them all.
-	const lines = record.external.map(({ location }, i) => `${toHex(of(`external-${i}`))} ${location}`);
-	const text = ['fireweed/weights/1', `${toHex(of(KEPT_NAMES.weights))} graph`, ...lines].join('\n');
-	return { weightsHash: await digest(new TextEncoder().encode(text)), tokenizerHash };
-}
-
-function openWords(bytes: ModelBytes, { vocabularySize }: RecordedModel) {
-	const config = json(opened(bytes.tokenizerConfig)) as { readonly chat_template?: unknown };
-	const { chat_template } = config;
-	if (typeof chat_template !== 'string') throw new Refusal('engine-load-failed', 'no chat template');
-	const text = openText(json(opened(bytes.tokenizer)), config, vocabularySize);
-	return { config: { chat_template }, text, prompts: openPrompt(chat_template, text) };
+		const { tokensPerSecond, selfTest } = await selfTested(model, bytes.reference, components);
+		const device = { threads, adapter: undefined, f16: false, subgroups: false };
+		return coreOf({ card, tokensPerSecond, selfTest, device }, { model, ...words }, components);
+	} catch (error) {
+		await model.close();
+		throw error;
+	}
 }
 
 function selfTested(model: Model, reference: Bytes | undefined, { monotonic }: CoreComponents) {
-	if (reference === undefined) return Promise.reject(new Refusal('model-unsupported', 'no self-test for it yet'));
+	if (reference === undefined) throw new Refusal('model-unsupported', 'no self-test for it yet');
 	return checkReference(model, parseReference(json(reference)), monotonic);
-}
-
-/** A file that the record demands, so that it has come. */
-function opened(bytes: Bytes | undefined): Bytes {
-	if (bytes === undefined) throw new Refusal('engine-load-failed', 'a file is missing');
-	return bytes;
 }
 
 interface Parts {
@@ -126,6 +92,8 @@ function coreOf(ready: Core['ready'], { model, text, prompts }: Parts, { monoton
 				checkRequest(request, vocabularySize, stopTokens);
 				if (request.maxTokens >= contextTokens) throw new Refusal('prompt-too-long', 'maxTokens fills the context');
 				const prompt = prompts.fit(request.turns, contextTokens - request.maxTokens);
+				// Some tokenizers hold tokens for pictures that the model has no row for.
+				if (!prompt.ids.every((id) => id < vocabularySize)) throw new Refusal('malformed', 'a token beyond the model');
 				const keep = (state: CachedPrompt) => void (cached = state);
 				const init = { request, prompt, cached, stopTokens, reader: text.reader() };
 				return run(init, { model, monotonic, breathe, keep }, signal);
@@ -137,12 +105,6 @@ function coreOf(ready: Core['ready'], { model, text, prompts }: Parts, { monoton
 		countTokens: (turns) => prompts.encode(turns).length,
 		close: () => model.close()
 	};
-}
-
-/** Names the bit-exact class: library and its version, its wasm, and the step shapes. */
-function engineHash(library: string, runtimeHash: Uint8Array): Promise<Uint8Array> {
-	const lines = ['fireweed/engine/1', library, `wasm ${toHex(runtimeHash)}`, `shapes ${STEP_SHAPES}`];
-	return digest(new TextEncoder().encode(lines.join('\n')));
 }
 
 // A generator that yields nothing, so that it takes the same turn-taking as a generation.
@@ -174,12 +136,4 @@ async function* teacherForced(
 function logSumExp(row: Float32Array): number {
 	const top = row.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
 	return top + log(row.reduce((sum, value) => sum + exp(value - top), 0));
-}
-
-function json(bytes: Uint8Array): unknown {
-	try {
-		return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-	} catch {
-		throw new Refusal('engine-load-failed', 'not JSON');
-	}
 }

@@ -1,9 +1,11 @@
 /**
- * One model on ONNX Runtime's wasm backend, one thread: token ids and the keys and values of everything before them go in, logits and
- * grown keys and values come out. Works on any decoder graph with Hugging Face's names of inputs and outputs (batch 1).
+ * One decoder on ONNX Runtime: token ids and the keys and values of everything before them go in, logits and grown keys and values come out
+ * (batch 1). What the graph takes and gives is found by layout.ts; the session is handed in, so that tests can bring one of another backend.
  */
-import * as ort from 'onnxruntime-web/wasm';
+import type * as ort from 'onnxruntime-web/wasm';
 import { Refusal } from '#lib/protocol/errors.ts';
+import { fromHalf } from './half.ts';
+import { decoderLayout, stateBytes, type CountLayout, type PastLayout } from './layout.ts';
 
 /**
  * Keys and values of the first `length` tokens. Never written to: every run returns new ones, so an older state may be kept and
@@ -21,7 +23,12 @@ export interface Forward {
 }
 
 export interface Model {
+	/** Name and version of what computes. */
 	readonly library: string;
+	/** Tokens that can be drawn: those of the tokenizer that the logits have a column for. */
+	readonly vocabularySize: number;
+	/** Keys and values of one position, in bytes. */
+	readonly stateBytes: number;
 	readonly empty: Past;
 	/** Runs `tokens` after `past`. One call is one step shape: its width is part of the bit-exact class. */
 	forward(tokens: readonly number[], past: Past): Promise<Forward>;
@@ -30,116 +37,116 @@ export interface Model {
 	close(): Promise<void>;
 }
 
-const PAST = 'past_key_values.';
-const PRESENT = 'present.';
+/** What is used of the library. */
+export type Library = Pick<typeof ort, 'Tensor' | 'env'>;
+export type Session = Pick<ort.InferenceSession, 'run' | 'release' | 'inputMetadata' | 'outputMetadata'>;
 
-/** Refusals: `engine-load-failed` when the graph is not of this kind or the library will not start, `out-of-memory`. */
-export async function openModel(
-	runtime: Uint8Array<ArrayBuffer>,
-	weights: Uint8Array<ArrayBuffer>,
-	vocabularySize: number
-): Promise<Model> {
-	// The library reads these once, at its first session. Given as bytes, so that it fetches nothing by itself.
-	ort.env.wasm.numThreads = 1;
-	ort.env.wasm.proxy = false;
-	ort.env.wasm.wasmBinary = runtime;
-	ort.env.logLevel = 'error';
-	const session = await ort.InferenceSession.create(weights, {
-		executionProviders: ['wasm'],
-		graphOptimizationLevel: 'all'
-	}).catch((error: unknown) => {
-		throw failure(error, 'engine-load-failed');
+/**
+ * The decoder that a session holds. `tokens` is the size of the tokenizer's vocabulary; logits beyond it (padding) are never handed out.
+ * Refusal `model-unsupported` when the graph is no decoder of a kind known here.
+ */
+export function modelOver({ Tensor, env }: Library, session: Session, tokens: number): Model {
+	const layout = decoderLayout(facts(session.inputMetadata), facts(session.outputMetadata));
+	const { ids, mask, positions, keep, past: shapes, logitsWidth } = layout;
+	const vocabularySize = Math.min(tokens, logitsWidth ?? tokens);
+	const pastTensor = (data: ort.Tensor.DataType, { type, heads, width }: PastLayout, length: number) =>
+		new Tensor(type, data as Float32Array, [1, heads, length, width]);
+	const counts = ({ name, type }: CountLayout, values: readonly number[], dims = [1, values.length]) => ({
+		[name]:
+			type === 'int64'
+				? new Tensor(type, BigInt64Array.from(values, BigInt), dims)
+				: new Tensor(type, Int32Array.from(values), dims)
 	});
-	const shapes = pastShapes(session);
+	const none = (shape: PastLayout) => (shape.type === 'float32' ? new Float32Array(0) : new Uint16Array(0));
 	const empty: Past = {
 		length: 0,
-		tensors: Object.fromEntries(shapes.map(([name, shape]) => [name, float32(new Float32Array(0), shape, 0)]))
+		tensors: Object.fromEntries(shapes.map((shape) => [shape.input, pastTensor(none(shape), shape, 0)]))
 	};
 	return {
-		library: `onnxruntime-web ${ort.env.versions.web ?? ort.env.versions.common}`,
+		library: `onnxruntime-web ${env.versions.web ?? env.versions.common}`,
+		vocabularySize,
+		stateBytes: stateBytes(layout),
 		empty,
-		async forward(tokens, past) {
-			const length = past.length + tokens.length;
+		async forward(given, past) {
+			const length = past.length + given.length;
 			const feeds = {
 				...past.tensors,
-				input_ids: new ort.Tensor('int64', BigInt64Array.from(tokens, BigInt), [1, tokens.length]),
-				attention_mask: new ort.Tensor('int64', new BigInt64Array(length).fill(1n), [1, length])
+				...counts(ids, given),
+				...(mask && counts(mask, new Array<number>(length).fill(1))),
+				...(positions &&
+					counts(
+						positions,
+						given.map((_, i) => past.length + i)
+					)),
+				...(keep && counts(keep, [0], keep.scalar ? [] : [1]))
 			};
 			const results = await session.run(feeds).catch((error: unknown) => {
 				throw failure(error, 'engine-failed');
 			});
-			const logits = results.logits?.data;
-			if (!(logits instanceof Float32Array) || logits.length !== tokens.length * vocabularySize) {
-				throw new Refusal('engine-failed', 'logits of another shape');
-			}
-			const rows = tokens.map((_, i) => logits.subarray(i * vocabularySize, (i + 1) * vocabularySize));
+			const grown = shapes.map((shape) => [shape.input, present(results, shape, length)] as const);
 			return {
-				rows,
-				past: { length, tensors: Object.fromEntries(shapes.map(([name]) => [name, present(results, name)])) }
+				rows: rowsOf(results.logits as ort.Tensor, given.length, vocabularySize),
+				past: { length, tensors: Object.fromEntries(grown) }
 			};
 		},
 		cut(past, length) {
 			if (length === past.length) return past;
-			const tensors = shapes.map(([name, shape]) => [
-				name,
-				cutTensor(past.tensors[name] as ort.Tensor, shape, past.length, length)
-			]);
+			const tensors = shapes.map((shape) => {
+				const data = cutData(past.tensors[shape.input] as ort.Tensor, shape, past.length, length);
+				return [shape.input, pastTensor(data, shape, length)] as const;
+			});
 			return { length, tensors: Object.fromEntries(tensors) };
 		},
 		close: () => session.release()
 	};
 }
 
-interface PastShape {
-	readonly heads: number;
-	readonly width: number;
+function facts(metadata: readonly ort.InferenceSession.ValueMetadata[]) {
+	return metadata.map((value) => ({
+		name: value.name,
+		type: value.isTensor ? value.type : 'other',
+		shape: value.isTensor ? value.shape : []
+	}));
 }
 
-/** Name and shape of every input that takes keys or values: [batch, heads, past, width]. */
-function pastShapes(session: ort.InferenceSession): (readonly [string, PastShape])[] {
-	const shapes = session.inputMetadata.flatMap((input) => {
-		if (!input.isTensor || !input.name.startsWith(PAST)) return [];
-		const [, heads, , width] = input.shape;
-		if (typeof heads !== 'number' || typeof width !== 'number')
-			throw new Refusal('engine-load-failed', 'past of unknown shape');
-		return [[input.name, { heads, width }] as const];
-	});
-	const names = new Set(session.inputNames);
-	if (
-		shapes.length === 0 ||
-		names.size !== shapes.length + 2 ||
-		!names.has('input_ids') ||
-		!names.has('attention_mask')
-	) {
-		throw new Refusal('engine-load-failed', 'not a decoder graph of the kind known here');
-	}
-	return shapes;
+/** The rows of the tokens that went in, without the columns that no token of the tokenizer has. */
+function rowsOf({ dims, data }: ort.Tensor, tokens: number, vocabularySize: number): Float32Array[] {
+	const width = dims.at(-1) ?? 0;
+	if (width < vocabularySize) throw new Refusal('model-unsupported', 'more tokens than logits');
+	if (data.length !== tokens * width) throw new Refusal('model-unsupported', 'no logits of every position');
+	const logits = data instanceof Float32Array ? data : fromHalf(data as Uint16Array);
+	return Array.from({ length: tokens }, (_, i) => logits.subarray(i * width, i * width + vocabularySize));
 }
 
-function present(results: ort.InferenceSession.OnnxValueMapType, pastName: string): ort.Tensor {
-	const tensor = results[PRESENT + pastName.slice(PAST.length)];
-	if (tensor === undefined) throw new Refusal('engine-failed', 'no keys and values came back');
-	return tensor as ort.Tensor;
+/** A cache of fixed length or a sliding window would grow otherwise than the positions do. */
+function present(results: ort.InferenceSession.OnnxValueMapType, { output }: PastLayout, length: number): ort.Tensor {
+	const tensor = results[output] as ort.Tensor | undefined;
+	if (tensor?.dims[2] !== length) throw new Refusal('model-unsupported', 'keys and values of another length');
+	return tensor;
 }
 
-function float32(data: Float32Array, { heads, width }: PastShape, length: number): ort.Tensor {
-	return new ort.Tensor('float32', data, [1, heads, length, width]);
-}
-
-function cutTensor(tensor: ort.Tensor, shape: PastShape, from: number, to: number): ort.Tensor {
+function cutData(tensor: ort.Tensor, { heads, width }: PastLayout, from: number, to: number): ort.Tensor.DataType {
 	const data = tensor.data as Float32Array;
-	const kept = new Float32Array(shape.heads * to * shape.width);
-	for (let head = 0; head < shape.heads; head++) {
-		const start = head * from * shape.width;
-		kept.set(data.subarray(start, start + to * shape.width), head * to * shape.width);
+	const kept = new (data.constructor as Float32ArrayConstructor)(heads * to * width);
+	for (let head = 0; head < heads; head++) {
+		const start = head * from * width;
+		kept.set(data.subarray(start, start + to * width), head * to * width);
 	}
-	return float32(kept, shape, to);
+	return kept;
 }
 
-/** The library throws plain errors; what they say of memory is all that can be told apart. */
-function failure(error: unknown, code: 'engine-failed' | 'engine-load-failed'): Refusal {
+/** What the library says when a graph asks for something it does not have. */
+const UNSUPPORTED =
+	/Could not find an implementation|NOT_IMPLEMENTED|not a registered function|Unsupported model IR|is under development|INVALID_GRAPH|INVALID_PROTOBUF|Protobuf parsing failed/i;
+/** Its C++ tells of memory in these ways; a wasm memory that cannot grow makes the code touch what is not there. */
+const MEMORY =
+	/bad_alloc|out of memory|OutOfMemory|memory access out of bounds|Failed to allocate memory|Can't create a session.*allocat/i;
+
+/** The library throws plain errors; what they say is all that can be told apart. */
+export function failure(error: unknown, code: 'engine-failed' | 'engine-load-failed'): Refusal {
+	if (error instanceof Refusal) return error;
 	const text = error instanceof Error ? error.message : String(error);
-	const memory =
-		error instanceof RangeError || /bad_alloc|out of memory|OutOfMemory|memory access out of bounds/i.test(text);
-	return new Refusal(memory ? 'out-of-memory' : code, text.slice(0, 200));
+	// A session that failed for want of memory sometimes throws nothing but a pointer.
+	if (error instanceof RangeError || MEMORY.test(text)) return new Refusal('out-of-memory', text.slice(0, 200));
+	return new Refusal(UNSUPPORTED.test(text) ? 'model-unsupported' : code, text.slice(0, 200));
 }

@@ -1,14 +1,12 @@
 /**
- * A conversation to the token ids of its prompt.
- *
- * The template is rendered with a mark in place of every content, cut at the marks, and the contents are encoded apart: they
- * never pass through the template, so they can neither write markup nor meet the marks. Price: a template that changes its contents
- * (trims them, looks into them) is not served faithfully; the pocket model's does neither.
+ * A conversation to the token ids of its prompt: the template's pieces and the contents, encoded apart, and older rounds left out when it is too
+ * long (TRUNCATION).
  */
-import { Template } from '@huggingface/jinja';
 import { Refusal } from '#lib/protocol/errors.ts';
+import { TRUNCATION } from '#lib/protocol/truncation.ts';
 import type { Turn } from '#lib/ports/engine.ts';
-import type { Text } from './text.ts';
+import { openTemplate, type ChatTemplate } from './template.ts';
+import type { Before, Text } from './text.ts';
 
 export interface Prompt {
 	readonly ids: readonly number[];
@@ -16,34 +14,40 @@ export interface Prompt {
 }
 
 export interface PromptMaker {
-	/** Token ids of all turns, with the opening of the answer. Refusals as in `render`. */
+	/** Token ids of all turns, with the opening of the answer. Refusal `malformed` for turns the template refuses. */
 	encode(turns: readonly Turn[]): number[];
 	/**
-	 * The longest prompt of at most `room` tokens: whole rounds (a person's turn and what answered it) are left out from the front, a
-	 * leading system turn stays, and so does the last turn. Refusals: `prompt-too-long` when even that is too much; `malformed`.
+	 * The longest prompt of at most `room` tokens by the rule TRUNCATION: whole rounds (a person's turn and what answered it) are left out
+	 * from the front, a leading system turn stays, and so does the last turn. Refusals: `prompt-too-long` when even that is too much;
+	 * `malformed`.
 	 */
 	fit(turns: readonly Turn[], room: number): Prompt;
 }
 
-/** Private-use characters, which no template contains; checked when it is opened. */
-const OPEN = '\uE000';
-const CLOSE = '\uE001';
-const MARK = /\uE000(\d+)\uE001/;
 const ROLES: readonly string[] = ['system', 'user', 'assistant'];
 
-/** Refusal `engine-load-failed` for a template that does not parse or that contains the marks. */
-export function openPrompt(chatTemplate: string, text: Text): PromptMaker {
-	if (chatTemplate.includes(OPEN)) throw new Refusal('engine-load-failed', 'the template contains a private mark');
-	const template = parsed(chatTemplate);
-	const showsSystem = (pieces(template, ['system', 'user'])?.length ?? 0) === 5;
+/** `chat` is a template, or the text of one that needs nothing else. Refusal `model-unsupported`, see openTemplate. */
+export function openPrompt(chat: ChatTemplate | string, text: Text): PromptMaker {
+	const template = typeof chat === 'string' ? openTemplate({ chat_template: chat }) : chat;
+	/** Ids of the kept turns; `encoded` gives those of a content. */
+	function render(turns: readonly Turn[], encoded: (index: number, spaced: boolean) => readonly number[]): number[] {
+		const pieces = template.pieces(turns.map((turn) => turn.role));
+		if (pieces === undefined) throw new Refusal('malformed', 'the template refuses these turns');
+		let before: Before = 'nothing';
+		return pieces.flatMap((piece, i) => {
+			if (i % 2 === 1) {
+				const ids = encoded(Number(piece), text.spacedAfter(before));
+				before = ids.length === 0 ? before : 'text';
+				return ids;
+			}
+			const ids = text.encodeMarkup(piece, before);
+			before = text.after(piece, before);
+			return ids;
+		});
+	}
 
-	function render(turns: readonly Turn[], contents: readonly (readonly number[])[]): number[] {
-		const cut = pieces(
-			template,
-			turns.map((turn) => turn.role)
-		);
-		if (cut === undefined) throw new Refusal('malformed', 'the template refuses these turns');
-		return cut.flatMap((piece, i) => (i % 2 === 0 ? text.encodeMarkup(piece) : (contents[Number(piece)] ?? [])));
+	function words({ role, content }: Turn, spaced: boolean): number[] {
+		return text.encodeContent(template.trims(role) ? content.trim() : content, spaced);
 	}
 
 	/** Turns the template shows. A system turn that it leaves out takes no room and must not push others out. */
@@ -51,16 +55,13 @@ export function openPrompt(chatTemplate: string, text: Text): PromptMaker {
 		const wellFormed = turns.every((turn) => ROLES.includes(turn.role) && typeof turn.content === 'string');
 		if (!wellFormed || turns.at(-1)?.role !== 'user')
 			throw new Refusal('malformed', 'turns must end with one of a person');
-		return showsSystem ? turns : turns.filter((turn) => turn.role !== 'system');
+		return template.showsSystem ? turns : turns.filter((turn) => turn.role !== 'system');
 	}
 
 	return {
 		encode(all) {
 			const turns = shown(all);
-			return render(
-				turns,
-				turns.map((turn) => text.encodeContent(turn.content))
-			);
+			return render(turns, (i, spaced) => words(turns[i] as Turn, spaced));
 		},
 		fit(all, room) {
 			const turns = shown(all);
@@ -69,46 +70,32 @@ export function openPrompt(chatTemplate: string, text: Text): PromptMaker {
 			// Encoding costs time in proportion to the text, so what cannot fit anyway is turned away by its length.
 			if ((turns[last] as Turn).content.length > most) throw new Refusal('prompt-too-long', 'last turn');
 			let first = firstThatMayFit(turns, most);
-			const encoded = new Map<number, number[]>();
+			const encoded = new Map<string, readonly number[]>();
+			const ids = (i: number, spaced: boolean) => {
+				const key = `${i} ${spaced}`;
+				const known = encoded.get(key) ?? words(turns[i] as Turn, spaced);
+				encoded.set(key, known);
+				return known;
+			};
+			// With the space before it or without, whichever is shorter: what is counted must not be more than what is needed.
+			const least = (i: number) =>
+				Math.min(...[false, ...(text.spaces ? [true] : [])].map((each) => ids(i, each).length));
 			for (;;) {
 				const kept = turns.flatMap((turn, i) => (i >= first || (i === 0 && turn.role === 'system') ? [i] : []));
-				const contents = kept.map((i) => {
-					const ids = encoded.get(i) ?? text.encodeContent((turns[i] as Turn).content);
-					encoded.set(i, ids);
-					return ids;
-				});
 				// Counted before it is rendered: a long conversation is rendered once or twice, not once per dropped round.
-				if (contents.reduce((sum, ids) => sum + ids.length, 0) <= room) {
-					const ids = render(
+				if (kept.reduce((sum, i) => sum + least(i), 0) <= room) {
+					const whole = render(
 						kept.map((i) => turns[i] as Turn),
-						contents
+						(i, spaced) => ids(kept[i] as number, spaced)
 					);
-					if (ids.length <= room) return { ids, droppedTurns: turns.length - kept.length };
+					if (whole.length <= room) return { ids: whole, droppedTurns: turns.length - kept.length };
 				}
 				const next = nextRound(turns, first);
-				if (next === undefined) throw new Refusal('prompt-too-long', `room for ${room} tokens`);
+				if (next === undefined) throw new Refusal('prompt-too-long', `${TRUNCATION}, room for ${room} tokens`);
 				first = next;
 			}
 		}
 	};
-}
-
-function parsed(chatTemplate: string): Template {
-	try {
-		return new Template(chatTemplate);
-	} catch {
-		throw new Refusal('engine-load-failed', 'the chat template does not parse');
-	}
-}
-
-/** The template around the contents: markup, number of a turn, markup, … Undefined when the template raises an error. */
-function pieces(template: Template, roles: readonly string[]): string[] | undefined {
-	const messages = roles.map((role, i) => ({ role, content: OPEN + i + CLOSE }));
-	try {
-		return template.render({ messages, add_generation_prompt: true }).split(MARK);
-	} catch {
-		return undefined;
-	}
 }
 
 /** Where the first round after `first` begins: the next turn of a person. */

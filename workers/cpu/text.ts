@@ -1,17 +1,30 @@
 /**
- * Text to token ids and back, for byte-level BPE tokenizers (GPT-2's kind) in Hugging Face's tokenizer.json.
+ * Text to token ids and back.
  *
- * Two encoders of one vocabulary: `encodeMarkup` knows the special tokens and reads only our own template; `encodeContent` has never
- * heard of them, so nothing a person types can become one. The library's own switch does not exist: it always splits at added tokens.
+ * `markup` knows the special tokens and reads only the template's text; `content` has never heard of them, so nothing a person types can
+ * become one. The library's own switch does not exist: it always splits at added tokens. So special tokens are found here, and the library
+ * only ever sees what lies between them.
  */
 import { Tokenizer } from '@huggingface/tokenizers';
 import { Refusal } from '#lib/protocol/errors.ts';
+import { byteAlphabet, parseTokenizer, type AddedToken, type TokenizerFile } from './tokenizer.ts';
+
+/** What stands before a piece of a prompt: nothing, a special token, or text. */
+export type Before = 'nothing' | 'special' | 'text';
 
 export interface Text {
 	/** For template text only. */
-	encodeMarkup(text: string): number[];
-	/** For words of people and models: never a special token. Lone surrogates become U+FFFD, as everywhere in UTF-8. */
-	encodeContent(text: string): number[];
+	encodeMarkup(text: string, before?: Before): number[];
+	/**
+	 * For words of people and models: never a special token. Lone surrogates become U+FFFD, as everywhere in UTF-8. `spaced` puts a space
+	 * before it, as some tokenizers have it before the first word.
+	 */
+	encodeContent(text: string, spaced?: boolean): number[];
+	/** Whether content gets that space after what stands before it; `spaces` is whether it ever does. */
+	spacedAfter(before: Before): boolean;
+	readonly spaces: boolean;
+	/** What stands before whatever follows a piece of markup. */
+	after(markup: string, at: Before): Before;
 	/** A new reader of a stream of tokens. */
 	reader(): TokenReader;
 	/** Characters (UTF-16) of content beyond which no encoding can fit into `tokens` tokens. */
@@ -23,85 +36,129 @@ export interface TokenReader {
 	push(token: number): string;
 }
 
-interface TokenizerJson {
-	readonly added_tokens: readonly { readonly id: number; readonly content: string; readonly special: boolean }[];
-	readonly model: { readonly type: string; readonly vocab: Readonly<Record<string, number>> };
-	readonly pre_tokenizer: unknown;
-	readonly decoder: { readonly type: string } | null;
-}
-
-/** Refusal `engine-load-failed` when the file is not of this kind or does not have `vocabularySize` tokens. */
-export function openText(json: unknown, config: object, vocabularySize: number): Text {
-	if (!isByteLevel(json)) throw new Refusal('engine-load-failed', 'not a byte-level tokenizer');
-	const special = new Set(json.added_tokens.filter((token) => token.special).map((token) => token.id));
-	const vocab = Object.entries(json.model.vocab);
-	if (vocab.length !== vocabularySize) throw new Refusal('engine-load-failed', 'vocabulary of another size');
-	const ordinary = Object.fromEntries(vocab.filter(([, id]) => !special.has(id)));
-	const markup = new Tokenizer(json, config);
-	const content = new Tokenizer(
-		{
-			...json,
-			added_tokens: json.added_tokens.filter((token) => !token.special),
-			model: { ...json.model, vocab: ordinary }
-		},
-		config
-	);
-	const spelled = spellings(vocab, special);
+/** Refusal `model-unsupported` when the tokenizer is of a kind that cannot be served, or does not have `tokens` tokens. */
+export function openText(json: unknown, tokens: number): Text {
+	const file = parseTokenizer(json, tokens);
+	const library = plainTokenizer(file);
+	const special = file.added.filter((token) => token.special);
+	const specialIds = new Set(special.map(({ id }) => id));
+	const spelled = spellings(file, specialIds);
 	const longest = spelled.reduce((most, bytes) => Math.max(most, bytes?.length ?? 0), 1);
+	const cut = splitter(special);
+	const spaced = (before: Before) =>
+		file.spaceBefore === 'always' ? before !== 'text' : file.spaceBefore === 'first' && before === 'nothing';
+
+	function encode(text: string, withSpace: boolean): number[] {
+		if (text === '') return [];
+		const { ids } = library.encode(withSpace && needsSpace(file, text) ? ` ${text}` : text, {
+			add_special_tokens: false
+		});
+		// Cannot be, by what parseTokenizer demands; a special token in a person's words would be worse than a refusal.
+		if (!ids.every((id) => Number.isSafeInteger(id) && !specialIds.has(id)))
+			throw new Refusal('malformed', 'text without tokens');
+		return ids;
+	}
+
+	function after(markup: string, at: Before): Before {
+		const last = cut(markup).at(-1);
+		return last === undefined ? at : typeof last === 'string' ? 'text' : 'special';
+	}
+
 	return {
-		encodeMarkup: (text) => markup.encode(text, { add_special_tokens: false }).ids,
-		encodeContent: (text) => content.encode(text, { add_special_tokens: false }).ids,
-		reader() {
-			// ignoreBOM: a byte order mark that the model writes is a character like any other.
-			const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-			return {
-				push(token) {
-					const bytes = spelled[token];
-					return bytes === undefined ? '' : decoder.decode(bytes, { stream: true });
-				}
-			};
+		encodeMarkup(text, at = 'nothing') {
+			let before = at;
+			return cut(text).flatMap((part) => {
+				const ids = typeof part === 'string' ? encode(part, spaced(before)) : [part.id];
+				before = typeof part === 'string' ? 'text' : 'special';
+				return ids;
+			});
 		},
+		encodeContent: (text, withSpace = false) => encode(text, withSpace),
+		spacedAfter: spaced,
+		spaces: file.spaceBefore !== 'never',
+		after,
+		reader: () => reader(spelled, file.stripStart),
 		// Every UTF-16 unit takes a byte at least, every token spells `longest` bytes at most.
-		mostCharacters: (tokens) => tokens * longest
+		mostCharacters: (count) => count * longest * file.shrinks
 	};
 }
 
-function isByteLevel(json: unknown): json is TokenizerJson {
-	const file = json as Partial<TokenizerJson> | null;
-	return (
-		typeof file === 'object' &&
-		file !== null &&
-		Array.isArray(file.added_tokens) &&
-		file.model?.type === 'BPE' &&
-		file.decoder?.type === 'ByteLevel'
-	);
+function plainTokenizer({ plain }: TokenizerFile): Tokenizer {
+	try {
+		return new Tokenizer(plain, {});
+	} catch {
+		// Its errors quote the file; a regular expression that does not compile is the usual one.
+		throw new Refusal('model-unsupported', 'the library cannot read the tokenizer');
+	}
 }
 
-/** The bytes that each token stands for; undefined for special tokens, which stand for none. */
+/** A byte-level tokenizer leaves a space alone that is there already; one over words adds its own to it. */
+function needsSpace({ spelling }: TokenizerFile, text: string): boolean {
+	return spelling === 'words' || !text.startsWith(' ');
+}
+
+/** Cuts at special tokens: the leftmost first, of several there the longest; spaces that belong to one go with it. */
+function splitter(special: readonly AddedToken[]): (text: string) => readonly (string | AddedToken)[] {
+	if (special.length === 0) return (text) => (text === '' ? [] : [text]);
+	const byContent = new Map(special.map((token) => [token.content, token]));
+	const escape = (content: string) => content.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
+	const longestFirst = [...byContent.keys()].sort((a, b) => b.length - a.length);
+	const pattern = new RegExp(`(${longestFirst.map(escape).join('|')})`);
+	return (text) => {
+		const parts = text.split(pattern).map((part, i) => (i % 2 === 0 ? part : (byContent.get(part) as AddedToken)));
+		return parts.flatMap((part, i): (string | AddedToken)[] => {
+			if (typeof part !== 'string') return [part];
+			const [left, right] = [parts[i - 1] as AddedToken | undefined, parts[i + 1] as AddedToken | undefined];
+			const from = left?.rstrip === true ? part.trimStart() : part;
+			const kept = right?.lstrip === true ? from.trimEnd() : from;
+			return kept === '' ? [] : [kept];
+		});
+	};
+}
+
+function reader(spelled: readonly (Uint8Array<ArrayBuffer> | undefined)[], stripStart: number): TokenReader {
+	// ignoreBOM: a byte order mark that the model writes is a character like any other.
+	const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+	let toStrip = stripStart;
+	return {
+		push(token) {
+			const bytes = spelled[token];
+			if (bytes === undefined) return '';
+			let text = decoder.decode(bytes, { stream: true });
+			while (toStrip > 0 && text !== '') {
+				toStrip = text.startsWith(' ') ? toStrip - 1 : 0;
+				if (text.startsWith(' ')) text = text.slice(1);
+			}
+			return text;
+		}
+	};
+}
+
+/** The bytes that each token stands for; undefined for special tokens and holes, which stand for none. */
 function spellings(
-	vocab: readonly [string, number][],
-	special: ReadonlySet<number>
+	{ spelling, vocabulary, added }: TokenizerFile,
+	specialIds: ReadonlySet<number>
 ): (Uint8Array<ArrayBuffer> | undefined)[] {
 	const byteOf = byteAlphabet();
+	const utf8 = new TextEncoder();
 	const table: (Uint8Array<ArrayBuffer> | undefined)[] = [];
-	for (const [token, id] of vocab) {
-		if (special.has(id)) continue;
-		table[id] = Uint8Array.from(token, (character) => {
+	const inBytes = (token: string) =>
+		Uint8Array.from(token, (character) => {
 			const byte = byteOf.get(character);
-			if (byte === undefined) throw new Refusal('engine-load-failed', 'a token that is not spelled in bytes');
+			if (byte === undefined) throw new Refusal('model-unsupported', 'a token that is not spelled in bytes');
 			return byte;
 		});
+	const inWords = (token: string) => {
+		const byte = /^<0x([0-9A-F]{2})>$/.exec(token)?.[1];
+		return byte === undefined ? utf8.encode(token.replaceAll('▁', ' ')) : Uint8Array.of(Number.parseInt(byte, 16));
+	};
+	const isAdded = new Set(added.map(({ id }) => id));
+	for (const [token, id] of vocabulary) {
+		if (!isAdded.has(id)) table[id] = spelling === 'bytes' ? inBytes(token) : inWords(token);
+	}
+	// Among tokens spelled in bytes, added ones still stand for themselves.
+	for (const { id, content } of added) {
+		if (!specialIds.has(id)) table[id] = spelling === 'bytes' ? utf8.encode(content) : inWords(content);
 	}
 	return table;
-}
-
-/** GPT-2's alphabet: printable Latin-1 stands for itself, the other bytes for U+0100 and up, in order. */
-function byteAlphabet(): Map<string, number> {
-	const alphabet = new Map<string, number>();
-	let next = 0x100;
-	for (let byte = 0; byte < 256; byte++) {
-		const printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-		alphabet.set(String.fromCodePoint(printable ? byte : next++), byte);
-	}
-	return alphabet;
 }

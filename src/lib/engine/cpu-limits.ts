@@ -8,6 +8,11 @@ const MIB = 2 ** 20;
  * tensors, unpacked for the kernels.
  */
 export const MOST_WEIGHT_BYTES = 2048 * MIB;
+/**
+ * Keys and values of a whole context. They lie in memory several times while a step runs (before, after, the library's own, the cached prompt),
+ * and are copied at every step.
+ */
+const MOST_STATE_BYTES = 256 * MIB;
 /** Below this, threads wait for each other longer than they compute: 428 against 154 tokens per second for the pocket model on two. */
 const WORTH_THREADS_BYTES = 64 * MIB;
 /** Beyond it, memory and not arithmetic sets the pace, and the page itself needs a core. */
@@ -20,6 +25,13 @@ const LEAST_SILENT_SECONDS = 20;
 /** Everything that holds weights, in bytes. */
 export function weightBytes({ files, external }: Pick<RecordedModel, 'files' | 'external'>): number {
 	return external.reduce((sum, { bytes }) => sum + bytes, files.weights.bytes);
+}
+
+/** Positions of a context of `positions` that this engine holds when each takes `stateBytes` of keys and values. Whole prompt passes. */
+export function contextFor(positions: number, stateBytes: number): number {
+	if (positions * stateBytes <= MOST_STATE_BYTES) return positions;
+	const held = Math.floor(MOST_STATE_BYTES / stateBytes);
+	return Math.max(1, held - (held % 32));
 }
 
 /** Threads for a model of `bytes` bytes of weights on a device of `cores` cores: one where memory cannot be shared or it is not worth it. */

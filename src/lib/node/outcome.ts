@@ -6,6 +6,7 @@ import { seal, type Signed } from '#lib/protocol/envelope.ts';
 import type { Code } from '#lib/protocol/errors.ts';
 import { policyHash, priceOf } from '#lib/protocol/policy.ts';
 import { billedTokens, executionReceipt, type ExecutionReceipt } from '#lib/protocol/receipt.ts';
+import { TRUNCATION } from '#lib/protocol/truncation.ts';
 import type { Terms } from './deliver.ts';
 import type { ExecutorPorts } from './ports.ts';
 
@@ -57,6 +58,7 @@ function receiptOf(terms: Terms, outcome: Outcome, ports: ExecutorPorts): Execut
 		...counts,
 		cachedTokens: end?.cachedTokens ?? 0,
 		droppedTurns: end?.droppedTurns ?? 0,
+		truncation: TRUNCATION,
 		startPosition: run.continueFrom.length,
 		prefillMs: Math.round(end?.prefillMs ?? 0),
 		decodeMs: Math.round(end?.decodeMs ?? 0),

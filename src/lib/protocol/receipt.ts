@@ -14,6 +14,7 @@ import { offeredModel, type OfferedModel } from './model.ts';
 import { priceOf } from './policy.ts';
 import type { Sampling } from './sampler.ts';
 import { bytes, extensions, fields, flag, integer, link, list, optional, stamp, text, word } from './shape.ts';
+import { TRUNCATION } from './truncation.ts';
 
 const receiptShape = fields({
 	job: bytes(16),
@@ -32,8 +33,9 @@ const receiptShape = fields({
 	promptTokens: integer(0, 2 ** 31),
 	/** Of them, prefilled from an earlier run's cache. */
 	cachedTokens: integer(0, 2 ** 31),
-	/** Whole turns left out because they did not fit. */
+	/** Turns left out because they did not fit, and by which rule. */
 	droppedTurns: integer(0, 100_000),
+	truncation: word(TRUNCATION),
 	/** Answer position the run began at; 0 unless it continues another. */
 	startPosition: integer(0, MAX_ANSWER_TOKENS),
 	/** Tokens this run delivered. */
