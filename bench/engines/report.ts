@@ -190,7 +190,7 @@ const METHOD = `
 - The same weights for all: q4 and fp32 are models/pocket's ONNX files for Fireweed and transformers.js. For wllama they are rewritten as GGUF by \`bench/engines/convert.ts\`: fp32 the same numbers, q4 the same 4-bit numbers
   with scales rounded to half precision (and an fp32 embedding, as in ours). Before anything is measured every contestant must give the recorded answers.
 - Each library as its README shows it, with its own worker, on the CPU with one thread (the page is not cross-origin isolated, as the app is not): wllama keeps the model in OPFS and the attention's state in half precision,
-  transformers.js takes the runtime with asyncify (its default) and keeps files in the Cache API; ours checks the hash of every file and runs its self-test, 80 positions, at each load. No cache of an earlier prompt.
+  transformers.js takes the runtime with asyncify (its default) and keeps files in the Cache API; ours checks the hash of every file and runs its self-test at each load. No cache of an earlier prompt.
 - A round is all six; two rounds are one order there and back, and the next two begin one further. A turn: load; 32 tokens to a short prompt, of which only the first token's time is used; then the short prompt (11 or 12 tokens) and the long one (about 426) of
   the round, greedily, stop tokens masked so that answers are equally long. Prompts differ from round to round.
 - Load: from asking for the library's script to an engine that could answer. Times are of the page: from handing the question over to when the token is there to be shown. Prefill: prompt tokens by the wait for the first token,
