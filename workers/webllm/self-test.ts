@@ -62,7 +62,8 @@ export function apart(one: readonly Candidate[], two: readonly Candidate[]): num
 			return other === undefined ? Math.max(0, logit - last) : Math.abs(logit - other);
 		});
 	};
-	return [...half(one, two), ...half(two, one)].reduce((most, each) => (each <= most ? most : each), 0);
+	// NaN on either side comes out as NaN.
+	return Math.max(...half(one, two), ...half(two, one));
 }
 
 /** The same tokens everywhere, without meaning: Park and Miller's generator. */
