@@ -2,7 +2,7 @@
  * Composition root of a browser tab: the only file that knows everyone. It wires ports to makers and keeps the few states that screens
  * watch; decisions live elsewhere.
  */
-import { cpuEngine, startCpuWorker } from '#lib/engine/cpu.ts';
+import { createModels } from '#lib/engine/library/models.ts';
 import { POCKET } from '#lib/engine/pocket.ts';
 import { POCKET_FILES } from '#lib/engine/pocket-files.ts';
 import { openCrypto } from '#lib/keys/crypto.ts';
@@ -14,17 +14,17 @@ import { tabMedium } from '#lib/mesh/medium-tab.ts';
 import { createMesh } from '#lib/mesh/mesh.ts';
 import { workerTicker } from '#lib/mesh/ticker.ts';
 import { answerHere } from '#lib/node/answer-here.ts';
-import type { App, ContributeState, EngineState, MeshState, StorageState, Wish } from '#lib/node/app.ts';
+import type { App, ContributeState, MeshState, StorageState, Wish } from '#lib/node/app.ts';
 import { contribute, type Contribution } from '#lib/node/contribute.ts';
 import type { ContributeEvent } from '#lib/node/events.ts';
 import { fixedAnswer } from '#lib/node/fixed.ts';
+import { Here } from '#lib/node/here.ts';
 import { Offers } from '#lib/node/offers.ts';
 import { openReceipt } from '#lib/node/open-receipt.ts';
 import { originate } from '#lib/node/originate.ts';
 import type { NodePorts } from '#lib/node/ports.ts';
 import { Watchable } from '#lib/node/watched.ts';
 import type { Clock } from '#lib/ports/clock.ts';
-import type { Engine, LoadProgress } from '#lib/ports/engine.ts';
 import type { Random } from '#lib/ports/random.ts';
 import { codeOf, Refusal } from '#lib/protocol/errors.ts';
 import { judgeGossip } from '#lib/protocol/gossip.ts';
@@ -73,10 +73,14 @@ export async function createTab(): Promise<App> {
 		jobKey: () => keys.jobKey(),
 		offering: (model) => offers.offering(model)
 	};
-	const here = pocketEngine();
-	const lent = pocketEngine();
+	const models = createModels({
+		clock,
+		builtIn: { model: POCKET, addresses: POCKET_FILES, licence: 'MIT' }
+	});
+	const here = new Here({ models, store, now: Date.now });
+	// The built-in model answers meanwhile.
+	void here.start();
 
-	const engine = new Watchable<EngineState>({ state: 'idle' });
 	const meshState = new Watchable<MeshState>({ state: 'off', peers: [], relays: [], offers: [] });
 	const contribution = new Watchable<ContributeState>({ state: 'off' });
 	const contributionListeners = new Set<(event: ContributeEvent) => void>();
@@ -126,35 +130,6 @@ export async function createTab(): Promise<App> {
 		}
 	}
 
-	/** Follows a load, so that any screen sees how far it is. */
-	async function load(of: Engine, report: (progress: LoadProgress) => void, signal: AbortSignal) {
-		if (of === here && of.state !== 'ready' && of.state !== 'busy')
-			engine.set({ state: 'loading', progress: undefined });
-		try {
-			const ready = await of.load((progress) => {
-				if (of === here) engine.set({ state: 'loading', progress });
-				report(progress);
-			}, signal);
-			if (of === here) engine.set({ state: 'ready', ready });
-			return ready;
-		} catch (error) {
-			if (of === here)
-				engine.set(codeOf(error) === 'aborted' ? { state: 'idle' } : { state: 'failed', code: codeOf(error) });
-			throw error;
-		}
-	}
-	const watchedHere: Engine = {
-		id: here.id,
-		get state() {
-			return here.state;
-		},
-		load: (report, signal) => load(here, report, signal),
-		generate: (request, signal) => here.generate(request, signal),
-		logits: (tokens, signal) => here.logits(tokens, signal),
-		countTokens: (turns) => here.countTokens(turns),
-		unload: () => here.unload()
-	};
-
 	let measured = { tokensPerSecond: 0, model: '', jobs: 0 };
 	const becomeReady = () => contribution.set({ state: 'ready', ...measured });
 	function hear(event: ContributeEvent): void {
@@ -166,15 +141,17 @@ export async function createTab(): Promise<App> {
 		for (const listener of contributionListeners) listener(event);
 	}
 
-	async function startContributing(): Promise<void> {
+	async function startContributing(model?: string): Promise<void> {
 		if (contribution.value.state !== 'off' && contribution.value.state !== 'failed') return;
 		if (isSharedOrigin(pathname)) throw fail(new Refusal('insecure-context', 'shared origin'));
 		const begun = (starting = new AbortController());
 		contribution.set({ state: 'loading', progress: undefined });
 		try {
+			const lent = here.lend(model);
 			const ready = await lent.load((progress) => contribution.set({ state: 'loading', progress }), begun.signal);
 			measured = { tokensPerSecond: ready.tokensPerSecond, model: ready.card.name, jobs: 0 };
 			contribution.set({ state: 'connecting' });
+			if (!ready.card.verifiable) throw new Refusal('not-verifiable', ready.card.id);
 			await join();
 			if (begun.signal.aborted) throw new Refusal('aborted');
 			contributing = contribute(
@@ -185,6 +162,7 @@ export async function createTab(): Promise<App> {
 			await contributing.start();
 			refresh();
 		} catch (error) {
+			await here.endLending();
 			if (codeOf(error) === 'aborted') contribution.set({ state: 'off' });
 			else throw fail(error);
 		}
@@ -199,8 +177,19 @@ export async function createTab(): Promise<App> {
 		const ending = contributing;
 		contributing = undefined;
 		await ending?.stop();
-		await lent.unload();
+		await here.endLending();
 		contribution.set({ state: 'off' });
+	}
+
+	async function* answerOnThisDevice(wish: Wish, signal: AbortSignal) {
+		const { model = here.chosen.value } = wish;
+		const engine = here.forPerson(model);
+		try {
+			yield* answerHere(wish, { engine, clock, random }, signal);
+		} finally {
+			// It was needed once, to go on with an answer it had begun.
+			if (model !== here.chosen.value) await engine.unload();
+		}
 	}
 
 	async function* answerByMesh(wish: Wish, signal: AbortSignal) {
@@ -222,12 +211,21 @@ export async function createTab(): Promise<App> {
 		identity,
 		store,
 		storage,
-		engine,
+		engine: here.engine,
+		models,
+		chosen: here.chosen,
+		choose: (model) => here.choose(model),
+		unload: () => here.forPerson().unload(),
+		sharedOrigin: isSharedOrigin(pathname),
 		mesh: meshState,
 		contribution,
-		warm: () => void load(here, () => undefined, new AbortController().signal).catch(() => undefined),
+		warm: () =>
+			void here
+				.forPerson()
+				.load(() => undefined, new AbortController().signal)
+				.catch(() => undefined),
 		fixedAnswer,
-		answerHere: (wish, signal) => answerHere(wish, { engine: watchedHere, clock, random }, signal),
+		answerHere: answerOnThisDevice,
 		answerByMesh,
 		joinMesh: join,
 		startContributing,
@@ -270,13 +268,6 @@ const clock: Clock = {
 };
 
 const random: Random = { bytes: (length) => globalThis.crypto.getRandomValues(new Uint8Array(length)) };
-
-/** One worker each for the person's own answers and for strangers': a job must never make its lender wait. */
-function pocketEngine(): Engine {
-	const { locks } = globalThis.navigator as Partial<Navigator>;
-	const source = { kind: 'addresses', addresses: POCKET_FILES } as const;
-	return cpuEngine({ startWorker: startCpuWorker, clock, locks }, { model: POCKET, source });
-}
 
 /** Relays named in `?relay=`: those on this machine may be used at once, others only after the person's word. Never stored. */
 function relaysAskedFor(search: string): { readonly use: readonly string[]; readonly confirm: readonly string[] } {

@@ -18,6 +18,7 @@ import { fixedAnswer } from '#lib/node/fixed.ts';
 import type { LoadProgress } from '#lib/ports/engine.ts';
 import type { ReceiptRecord, Store, Table, TableChange } from '#lib/ports/store.ts';
 import { type Refusal } from '#lib/protocol/errors.ts';
+import { MemoryModels, type MemoryModelsInit } from './models.ts';
 
 /** A value that can be watched and set. */
 class Value<T> implements Watched<T> {
@@ -125,6 +126,8 @@ export interface Script {
 	readonly kept: 'device' | 'session';
 	/** Contributing ends with this code. */
 	readonly contributeFails: boolean;
+	readonly sharedOrigin: boolean;
+	readonly models: MemoryModelsInit;
 }
 
 const PLAIN: Script = {
@@ -140,7 +143,9 @@ const PLAIN: Script = {
 	minTokens: 0,
 	relaysToConfirm: [],
 	kept: 'device',
-	contributeFails: false
+	contributeFails: false,
+	sharedOrigin: false,
+	models: { fetchMs: 6000 }
 };
 
 const MODEL = 'pocket-5m-q4';
@@ -166,6 +171,8 @@ const openedFrom = (cid: string, record: ReceiptRecord): OpenedReceipt =>
 export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeStore()) {
 	const script = { ...PLAIN, ...changes };
 	const wishes: { place: 'device' | 'mesh'; wish: Wish }[] = [];
+	const models = new MemoryModels(script.models);
+	const chosen = new Value(MODEL);
 	const engine = new Value<EngineState>({ state: 'idle' });
 	const mesh = new Value<MeshState>({ state: 'off', peers: [], relays: [], offers: [] });
 	const contribution = new Value<ContributeState>({ state: 'off' });
@@ -290,6 +297,17 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 		store,
 		storage: { value: 'fine', observe: (listener) => (listener('fine'), () => {}) },
 		engine,
+		models,
+		chosen,
+		async choose(model) {
+			if (chosen.value === model) return;
+			chosen.set(model);
+			engine.set({ state: 'idle' });
+		},
+		async unload() {
+			engine.set({ state: 'idle' });
+		},
+		sharedOrigin: script.sharedOrigin,
 		mesh,
 		contribution,
 		warm() {

@@ -1,69 +1,42 @@
 /** Which model answers on this device: chosen, remembered, lent, freed. */
 import { describe, expect, it } from 'vitest';
 import { Here } from '#lib/node/here.ts';
-import type { Engine } from '#lib/ports/engine.ts';
-import type { ModelEntry, Models } from '#lib/ports/models.ts';
+import type { ModelEntry } from '#lib/ports/models.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
 import { openStore } from '#lib/store/store.ts';
 import { answer } from '../compliance/engine.ts';
 import { VirtualClock } from '../doubles/clock.ts';
 import { ScriptedEngine } from '../doubles/engine.ts';
+import { MemoryModels, modelEntry } from '../doubles/models.ts';
 
 const never = () => new AbortController().signal;
 const nothing = () => undefined;
 const SMALL = 5_000_000;
 const LARGE = 1_000_000_000;
 
-const entry = (id: string, memoryBytes: number, more: Partial<ModelEntry> = {}): ModelEntry => ({
-	id,
-	name: id,
-	runs: 'cpu',
-	origin: id === 'pocket' ? 'built-in' : 'added',
-	bytes: memoryBytes,
-	memoryBytes,
-	contextTokens: 1024,
-	licence: 'MIT',
-	precision: 'q4',
-	fit: { fits: true },
-	kept: 'whole',
-	keptBytes: memoryBytes,
-	integrity: 'released',
-	lendable: true,
-	from: undefined,
-	...more
-});
+const entry = (id: string, memoryBytes: number, more: Partial<ModelEntry> = {}): ModelEntry =>
+	modelEntry(id, { origin: id === 'pocket' ? 'built-in' : 'added', memoryBytes, ...more });
 
-/** Entries that a test changes, and every engine that was made. */
-class SomeModels {
-	entries: readonly ModelEntry[] = [
-		entry('pocket', SMALL),
-		entry('big', LARGE),
-		entry('int8', LARGE, { lendable: false })
-	];
-	readonly made: ScriptedEngine[] = [];
-	readonly clock = new VirtualClock();
-	#listeners = new Set<(entries: readonly ModelEntry[]) => void>();
-	observe(listener: (entries: readonly ModelEntry[]) => void) {
-		this.#listeners.add(listener);
-		listener(this.entries);
-		return () => this.#listeners.delete(listener);
-	}
-	change(entries: readonly ModelEntry[]) {
-		this.entries = entries;
-		for (const listener of this.#listeners) listener(entries);
-	}
-	engine(modelId: string): Engine {
-		const engine = new ScriptedEngine({ clock: this.clock, modelId });
-		this.made.push(engine);
-		return engine;
-	}
-	loaded = () => this.made.filter((engine) => engine.state === 'ready').map((engine) => engine.id);
+/** Three models and every engine that was made. */
+function someModels() {
+	const made: ScriptedEngine[] = [];
+	const clock = new VirtualClock();
+	const models = new MemoryModels({
+		entries: [entry('pocket', SMALL), entry('big', LARGE), entry('int8', LARGE, { lendable: false })],
+		engine(modelId) {
+			const engine = new ScriptedEngine({ clock, modelId });
+			made.push(engine);
+			return engine;
+		}
+	});
+	const loaded = () => made.filter((engine) => engine.state === 'ready').map((engine) => engine.id);
+	return Object.assign(models, { clock, loaded });
 }
 
 async function place(settings?: Awaited<ReturnType<typeof openStore>>) {
-	const models = new SomeModels();
+	const models = someModels();
 	const store = settings ?? (await openStore({ pathname: '/', now: () => 0, keep: 'memory' }));
-	const here = new Here({ models: models as unknown as Models, store, now: () => 0 });
+	const here = new Here({ models, store, now: () => 0 });
 	await here.start();
 	return { models, store, here };
 }
@@ -82,10 +55,10 @@ describe('the model of this device', () => {
 	it('waits for a chosen one that is not here yet, and goes back to the built-in one when it is deleted', async () => {
 		const first = await place();
 		await first.here.choose('big');
-		const models = new SomeModels();
+		const models = someModels();
 		const whole = models.entries;
 		models.entries = [whole[0] as ModelEntry];
-		const here = new Here({ models: models as unknown as Models, store: first.store, now: () => 0 });
+		const here = new Here({ models, store: first.store, now: () => 0 });
 		await here.start();
 		expect(here.chosen.value).toBe('pocket');
 		models.change(whole);

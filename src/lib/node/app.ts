@@ -140,6 +140,8 @@ export interface App {
 	readonly identity: Identity;
 	readonly store: Store;
 	readonly storage: Watched<StorageState>;
+	/** Pages of other sites share this page's storage (a path gateway): keys stay in memory, nothing is lent, conversations can be read. */
+	readonly sharedOrigin: boolean;
 	readonly engine: Watched<EngineState>;
 	readonly mesh: Watched<MeshState>;
 	readonly contribution: Watched<ContributeState>;
