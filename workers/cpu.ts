@@ -8,14 +8,17 @@ import { download, downloadFile } from './cpu/download.ts';
 import { gathered, wanted } from './cpu/files.ts';
 import { readKept } from './cpu/kept.ts';
 import type { CpuLoad, WorkerProgress } from './messages.ts';
-import { breather, serve } from './serve.ts';
+import { breather, serve, type OpenCore } from './serve.ts';
 
 /** Bytes between two reports of progress: some 80 reports for the 19 MB of the pocket model and its library. */
 const REPORT_EVERY_BYTES = 256 * 1024;
 
 const breathe = breather();
 
-serve<CpuLoad>(async ({ model, source, threads }, onProgress) => {
+// The library starts its threads with this very script, under this name; they must not take themselves for engines.
+const isThread = globalThis.name.startsWith('em-pthread');
+
+const open: OpenCore<CpuLoad> = async ({ model, source, threads }, onProgress) => {
 	const totalBytes = wanted(model).reduce((sum, { file }) => sum + file.bytes, RUNTIME.bytes);
 	const report = (stage: WorkerProgress['stage'], loadedBytes = totalBytes) =>
 		onProgress({ stage, loadedBytes, totalBytes });
@@ -31,11 +34,14 @@ serve<CpuLoad>(async ({ model, source, threads }, onProgress) => {
 		return openCore(gathered(library, came), model, { threads, monotonic, breathe, onChecking });
 	};
 	return attempt('default').catch((error: unknown) => {
-		// A damaged copy stays in the HTTP cache and would come again: ask the server once more, past the cache.
-		if (error instanceof Refusal && error.code === 'weights-corrupt') return attempt('reload');
+		// A damaged copy stays in the HTTP cache and would come again: ask the server once more, past the cache. A kept file would be the same.
+		const corrupt = error instanceof Refusal && error.code === 'weights-corrupt';
+		if (corrupt && (source.kind === 'addresses' || error.message.includes('(runtime'))) return attempt('reload');
 		throw error;
 	});
-});
+};
+
+if (!isThread) serve(open);
 
 /** Adds up bytes and tells of the sum now and then, at the first and at the last. */
 function counter(totalBytes: number, tell: (loadedBytes: number) => void): (bytes: number) => void {
