@@ -20,11 +20,7 @@ const library = openLibrary({
 			return () => channel.removeEventListener('message', hear);
 		}
 	},
-	world: { fetch: (address, init) => fetch(address, init), sleep, breathe: breather() },
-	async estimate() {
-		const { quota, usage = 0 } = await navigator.storage.estimate().catch(() => ({ quota: undefined, usage: 0 }));
-		return { quota, used: usage };
-	}
+	world: { fetch: (address, init) => fetch(address, init), sleep, breathe: breather() }
 });
 
 Comlink.expose({

@@ -1,6 +1,7 @@
 /** The pocket model laid out as model hosts lay theirs out, so that it can stand for a foreign one. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { cutOut } from './models-external.ts';
 
 const POCKET = path.join(import.meta.dirname, '../../models/pocket');
 
@@ -19,7 +20,7 @@ export const SMALL_NAMES = [
 	'onnx/model_q4.onnx'
 ] as const;
 
-/** Paths → bytes: `/acme/small` (4 bit), `/acme/both` (fp32 and 4 bit). */
+/** Paths → bytes: `/acme/small` (4 bit), `/acme/both` (fp32 and 4 bit), `/acme/cut` (4 bit, its data beside it under a name of its own). */
 export function repositories(): ReadonlyMap<string, Buffer> {
 	const shared: readonly (readonly [string, Buffer])[] = [
 		...['config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json'].map(
@@ -31,8 +32,10 @@ export function repositories(): ReadonlyMap<string, Buffer> {
 	const fp32 = ['onnx/model.onnx', pocketFile('model_fp32.onnx')] as const;
 	const at = (base: string, files: readonly (readonly [string, Buffer])[]) =>
 		files.map(([name, bytes]) => [`${base}${name}`, bytes] as const);
+	const { graph, data } = cutOut(q4[1], 'weights.bin');
 	return new Map([
 		...at('/acme/small/resolve/main/', [...shared, q4]),
-		...at('/acme/both/resolve/main/', [...shared, q4, fp32])
+		...at('/acme/both/resolve/main/', [...shared, q4, fp32]),
+		...at('/acme/cut/resolve/main/', [...shared, ['onnx/model.onnx', graph], ['onnx/weights.bin', data]])
 	]);
 }

@@ -85,7 +85,7 @@ export async function startModelServer(): Promise<ModelServer> {
 			response.setHeader('content-type', 'text/html; charset=utf-8');
 			return void response.end('<!doctype html><title>An app</title>');
 		}
-		if (lieFor(path, ['redirect'], body)) {
+		if (path === real && lieFor(path, ['redirect'], body)) {
 			// To another name of this machine: another origin again.
 			const port = (server.address() as AddressInfo).port;
 			return void response.writeHead(302, { location: `http://localhost:${port}/moved${path}` }).end();

@@ -1,9 +1,10 @@
 /** The models of a device in real Chromium tabs, over a server that can lie. */
-import type { BrowserContext, Page } from 'playwright';
+import type { BrowserContext, CDPSession, Page } from 'playwright';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { MODELS_CASES } from '../compliance/models.ts';
 import { ask, opened, outcomeOf, startModelsRig, type ModelsRig } from './models-rig.ts';
 import { repositories, SMALL_NAMES } from './models-repository.ts';
+import type { Lie } from './models-server.ts';
 
 const up: { rig?: ModelsRig; profile?: BrowserContext } = {};
 const rig = (): ModelsRig => up.rig as ModelsRig;
@@ -29,16 +30,24 @@ async function tab(init: Parameters<typeof ask<'open'>>[2] = {}): Promise<Page> 
 }
 
 describe('the suite', () => {
+	const one: { profile?: BrowserContext; page?: Page } = {};
+	// Every case deletes what it kept, so that one tab serves them all.
+	beforeAll(async () => {
+		one.profile = await rig().browser.newContext();
+		one.page = await rig().tab(one.profile);
+	});
+	afterAll(() => one.profile?.close());
+
 	test.each(MODELS_CASES)('$name', async ({ name }) => {
-		const page = await rig().tab(profile());
+		const page = one.page as Page;
 		opened(await ask(page, 'runCase', name, `${small()}/resolve/main/`, SMALL_NAMES));
+		expect(await ask(page, 'disk')).toEqual({});
 	});
 });
 
 async function looked(page: Page, address = small()): Promise<string> {
 	return opened(await ask(page, 'look', address)).id;
 }
-
 
 describe('a model for real', () => {
 	test('is looked at, fetched, loaded, answers; and the next visit has it', async () => {
@@ -57,5 +66,306 @@ describe('a model for real', () => {
 		rig().server.asked();
 		opened(await ask(next, 'end', await ask(next, 'beginLoad', ready.id)));
 		expect(rig().server.asked()).toEqual([]);
+	});
+});
+
+const WEIGHTS = 'onnx/model_q4.onnx';
+
+/** Begins to fetch and waits until the weights hang half-way. */
+async function hangHalfway(page: Page, id: string): Promise<number> {
+	rig().server.tell({ file: WEIGHTS, kind: 'hang', after: 3_000_000, times: 1 });
+	const hanging = rig().server.hanging(WEIGHTS);
+	const work = await ask(page, 'beginFetch', id);
+	await hanging;
+	await expect
+		.poll(async () => (await ask(page, 'progress', work)).at(-1)?.loadedBytes ?? 0)
+		.toBeGreaterThan(3_000_000);
+	return work;
+}
+
+/** Where the requests for the weights began. */
+function rangesOfWeights(): (string | undefined)[] {
+	const bodies = rig()
+		.server.asked()
+		.filter(({ method, path }) => method === 'GET' && path.endsWith(WEIGHTS));
+	return bodies.map(({ range }) => range).filter((range) => /-$/.test(range ?? ''));
+}
+
+async function entry(page: Page, id: string) {
+	return (await ask(page, 'entries')).find((each) => each.id === id);
+}
+
+async function end(page: Page, work: number): Promise<string> {
+	return outcomeOf(await ask(page, 'end', work));
+}
+
+async function fetched(page: Page, id: string): Promise<string> {
+	return end(page, await ask(page, 'beginFetch', id));
+}
+
+/** Goes on at what came, less what is compared. */
+const FROM_THREE_MILLION = /^bytes=29[0-9]{5}-$/;
+
+describe('a download that does not go through', () => {
+	test('cancelled in the middle: what came stays, and the next goes on from there', async () => {
+		const page = await tab();
+		const id = await looked(page);
+		const work = await hangHalfway(page, id);
+		await ask(page, 'abort', work);
+		expect(await end(page, work)).toBe('aborted');
+		await expect.poll(async () => (await entry(page, id))?.kept).toBe('partly');
+		rig().server.asked();
+		expect(await fetched(page, id)).toBe('done');
+		expect(rangesOfWeights()).toEqual([expect.stringMatching(FROM_THREE_MILLION)]);
+		expect(await entry(page, id)).toMatchObject({ kept: 'whole', fit: { fits: true } });
+	});
+
+	test('the tab is closed in the middle, another goes on', async () => {
+		const page = await tab();
+		const id = await looked(page);
+		await hangHalfway(page, id);
+		await page.close();
+		const next = await tab();
+		expect(await entry(next, id)).toMatchObject({ kept: 'partly', origin: 'added' });
+		rig().server.asked();
+		expect(await fetched(next, id)).toBe('done');
+		expect(rangesOfWeights()).toEqual([expect.stringMatching(FROM_THREE_MILLION)]);
+	});
+
+	test('a server that falls silent is given up; what came stays', async () => {
+		const page = await tab({ stallMs: 400 });
+		const id = await looked(page);
+		rig().server.tell({ file: WEIGHTS, kind: 'hang', after: 70_000 });
+		expect(await fetched(page, id)).toBe('engine-load-failed');
+		expect((await entry(page, id))?.kept).toBe('partly');
+		rig().server.tell();
+		expect(await fetched(page, id)).toBe('done');
+	});
+
+	test.each([
+		['not there any more', { kind: 'status', status: 404 }, 'engine-load-failed'],
+		['one byte short', { kind: 'short' }, 'weights-corrupt'],
+		['one byte long', { kind: 'long' }, 'weights-corrupt'],
+		['longer than it says', { kind: 'longer-than-said' }, 'weights-corrupt'],
+		['a page of an app', { kind: 'page' }, 'weights-corrupt']
+	] as const)('weights that are %s', async (_, lie, code) => {
+		const page = await tab();
+		const id = await looked(page);
+		rig().server.tell({ file: WEIGHTS, ...lie });
+		expect(await fetched(page, id)).toBe(code);
+		expect(Object.values((await ask(page, 'disk'))[id] ?? {}).every((size) => size < 100_000)).toBe(true);
+		rig().server.tell();
+		expect(await fetched(page, id)).toBe('done');
+	});
+});
+
+describe('several tabs', () => {
+	test('one downloads, the other sees it as under way and shares the result', async () => {
+		const one = await tab();
+		const two = await tab();
+		const id = await looked(one);
+		await expect.poll(() => entry(two, id)).toMatchObject({ kept: 'no' });
+		const first = await hangHalfway(one, id);
+		const second = await ask(two, 'beginFetch', id);
+		await expect.poll(async () => (await entry(two, id))?.keptBytes ?? 0).toBeGreaterThan(3_000_000);
+		rig().server.release();
+		expect([await end(one, first), await end(two, second)]).toEqual(['done', 'done']);
+		expect(await entry(two, id)).toMatchObject({ kept: 'whole' });
+		// One beginning, one going on after the break, and nothing of the second tab.
+		expect(rangesOfWeights()).toHaveLength(2);
+	});
+
+	test('the one that downloads is closed, the other goes on in its place', async () => {
+		const one = await tab();
+		const two = await tab();
+		const id = await looked(one);
+		await expect.poll(() => entry(two, id)).toBeDefined();
+		await hangHalfway(one, id);
+		const second = await ask(two, 'beginFetch', id);
+		await one.close();
+		expect(await end(two, second)).toBe('done');
+		expect(rangesOfWeights()).toEqual(['bytes=0-', expect.stringMatching(FROM_THREE_MILLION)]);
+	});
+
+	test('one deletes what the other downloads', async () => {
+		const one = await tab();
+		const two = await tab();
+		const id = await looked(one);
+		await expect.poll(() => entry(two, id)).toBeDefined();
+		const work = await hangHalfway(one, id);
+		expect(outcomeOf(await ask(two, 'remove', id))).toBe('done');
+		expect(await end(one, work)).toBe('aborted');
+		await expect.poll(() => entry(one, id)).toBeUndefined();
+		expect(await ask(two, 'disk')).toEqual({});
+	});
+});
+
+describe('no room', () => {
+	const sessions = new Map<Page, CDPSession>();
+	afterEach(() => sessions.clear());
+
+	/** The override lasts as long as the session that made it. */
+	async function quota(page: Page, quotaSize: number | undefined): Promise<void> {
+		const session = sessions.get(page) ?? (await profile().newCDPSession(page));
+		sessions.set(page, session);
+		const size = quotaSize === undefined ? {} : { quotaSize };
+		await session.send('Storage.overrideQuotaForOrigin', { origin: rig().origin, ...size });
+	}
+
+	test('known before: refused without a download, and shown so', async () => {
+		const page = await tab({ quota: 50_000_000 });
+		const id = await looked(page);
+		expect((await entry(page, id))?.fit).toEqual({ fits: false, why: 'storage-full' });
+		expect(await fetched(page, id)).toBe('storage-full');
+		expect(rangesOfWeights()).toEqual([]);
+		await ask(page, 'open', {});
+		expect(await fetched(page, id)).toBe('done');
+	});
+
+	test('found out while writing: what came stays, and it goes on when there is room', async () => {
+		const page = await tab();
+		const id = await looked(page);
+		const work = await hangHalfway(page, id);
+		await quota(page, 3_500_000);
+		rig().server.release();
+		expect(await end(page, work)).toBe('storage-full');
+		await quota(page, undefined);
+		expect(await fetched(page, id)).toBe('done');
+	});
+
+	test.each(['private window', 'insecure address'] as const)('%s: the built-in model, and looks', async (where) => {
+		const insecure = where === 'insecure address';
+		const page = await rig().tab(profile(), insecure ? rig().insecureOrigin : rig().origin);
+		await ask(page, 'open', { refuseStorage: !insecure });
+		const why = insecure ? 'insecure-context' : 'storage-unavailable';
+		const [pocket] = await ask(page, 'entries');
+		expect(pocket).toMatchObject({ origin: 'built-in', fit: { fits: true } });
+		const found = opened(await ask(page, 'look', small()));
+		expect(found).toMatchObject({ bytes: expect.any(Number), fit: { fits: false, why } });
+		expect(await fetched(page, found.id)).toBe('storage-unavailable');
+		expect(outcomeOf(await ask(page, 'remove', found.id))).toBe('done');
+		opened(await ask(page, 'end', await ask(page, 'beginLoad', pocket?.id ?? '')));
+	});
+});
+
+describe('what was kept and changed since', () => {
+	test('a damaged file is found at load, dropped and fetched again', async () => {
+		const page = await tab();
+		const id = await looked(page);
+		expect(await fetched(page, id)).toBe('done');
+		await ask(page, 'damage', id, 'weights.onnx', 2_000_000);
+		rig().server.asked();
+		opened(await ask(page, 'end', await ask(page, 'beginLoad', id)));
+		expect(rangesOfWeights()).toEqual(['bytes=0-']);
+	});
+
+	test('a damaged file of a model that came from files is refused, and dropped', async () => {
+		const page = await tab();
+		const work = await ask(page, 'beginTake', `${small()}/resolve/main/`, SMALL_NAMES);
+		const { id } = opened(await ask(page, 'end', work)) as { id: string };
+		const [folder = ''] = Object.keys(await ask(page, 'disk'));
+		await ask(page, 'damage', folder, 'weights.onnx', 2_000_000);
+		expect(await end(page, await ask(page, 'beginLoad', id))).toBe('weights-corrupt');
+		expect((await entry(page, id))?.kept).toBe('partly');
+	});
+
+	test('a server that has other weights by now does not replace those that were seen first', async () => {
+		const page = await tab();
+		const id = await looked(page);
+		expect(await fetched(page, id)).toBe('done');
+		await ask(page, 'damage', id, 'weights.onnx', 2_000_000);
+		rig().server.tell({ file: WEIGHTS, kind: 'flip', at: 77 });
+		expect(await end(page, await ask(page, 'beginLoad', id))).toBe('weights-corrupt');
+	});
+
+	test('a damaged record goes with its folder; one of a later version stays and is not shown', async () => {
+		const page = await tab();
+		const id = await looked(page);
+		expect(await fetched(page, id)).toBe('done');
+		const record = await ask(page, 'record', id);
+		await ask(page, 'write', id, 'record.json', JSON.stringify({ ...record, format: 2 }));
+		expect((await ask(page, 'open', {})).map((each) => each.origin)).toEqual(['built-in']);
+		expect(Object.keys(await ask(page, 'disk'))).toEqual([id]);
+		await ask(page, 'write', id, 'record.json', '{"format": 1, "name": "');
+		expect((await ask(page, 'open', {})).map((each) => each.origin)).toEqual(['built-in']);
+		expect(await ask(page, 'disk')).toEqual({});
+	});
+
+	test('deleted while it loads: the load is refused, and it can be had again', async () => {
+		const page = await tab();
+		const id = await looked(page);
+		const work = await hangHalfway(page, id);
+		const load = await ask(page, 'beginLoad', id);
+		expect(outcomeOf(await ask(page, 'remove', id))).toBe('done');
+		expect([await end(page, work), await end(page, load)]).toEqual(['aborted', 'aborted']);
+		expect(await ask(page, 'disk')).toEqual({});
+		const again = await looked(page);
+		opened(await ask(page, 'end', await ask(page, 'beginLoad', again)));
+	});
+});
+
+describe('what is looked at', () => {
+	test('data beside the graph is found by what the graph calls it, fetched, and the model answers', async () => {
+		const page = await tab();
+		const id = await looked(page, `${rig().server.origin}/acme/cut/`);
+		expect(await entry(page, id)).toMatchObject({ precision: 'q4', name: 'cut' });
+		expect((await entry(page, id))?.bytes).toBeGreaterThan(5_000_000);
+		opened(await ask(page, 'end', await ask(page, 'beginLoad', id)));
+		expect(opened(await ask(page, 'answer', id, 'What is the capital of France?'))).toContain('Paris');
+	});
+
+	test('of several weights the smaller one whose answers can be checked; another by its own address', async () => {
+		const page = await tab();
+		const both = opened(await ask(page, 'look', `${rig().server.origin}/acme/both/tree/main`));
+		expect(both).toMatchObject({ precision: 'q4', name: 'both' });
+		const named = opened(await ask(page, 'look', `${rig().server.origin}/acme/both/blob/main/onnx/model.onnx`));
+		expect(named).toMatchObject({ precision: 'fp32', name: 'both', licence: 'apache-2.0' });
+		expect(named.bytes).toBeGreaterThan(19_000_000);
+	});
+
+	test('nothing of this person goes along, and redirects are followed', async () => {
+		await profile().addCookies([{ name: 'who', value: 'me', url: rig().server.origin }]);
+		const page = await tab();
+		rig().server.tell({ file: WEIGHTS, kind: 'redirect' }, { file: 'tokenizer.json', kind: 'redirect' });
+		expect(await fetched(page, await looked(page))).toBe('done');
+		const asked = rig().server.asked();
+		expect(asked.some(({ path }) => path.startsWith('/moved/'))).toBe(true);
+		expect(asked.filter(({ cookie, referer }) => cookie !== undefined || referer !== undefined)).toEqual([]);
+	});
+
+	test('servers without HEAD, without lengths, without ranges', async () => {
+		const page = await tab();
+		for (const kind of ['no-head', 'no-length', 'no-ranges'] as const) {
+			rig().server.tell({ file: '', kind });
+			const id = await looked(page);
+			expect([kind, await fetched(page, id)]).toEqual([kind, 'done']);
+			expect(await entry(page, id)).toMatchObject({ bytes: 5_424_472, kept: 'whole' });
+			expect(outcomeOf(await ask(page, 'remove', id))).toBe('done');
+		}
+	});
+
+	test('what is no model is refused by name, and nothing is written', async () => {
+		const page = await tab();
+		const cases: readonly (readonly [Lie, string])[] = [
+			[{ file: '', kind: 'status', status: 404 }, 'model-unsupported'],
+			[{ file: '', kind: 'page' }, 'model-unsupported'],
+			[{ file: '', kind: 'status', status: 500 }, 'engine-load-failed'],
+			[{ file: '/config.json', kind: 'other', body: '[]' }, 'model-unsupported'],
+			[{ file: '/config.json', kind: 'other', body: ' '.repeat(300_000) }, 'oversized'],
+			[{ file: 'tokenizer.json', kind: 'status', status: 404 }, 'model-unsupported'],
+			[{ file: 'tokenizer_config.json', kind: 'other', body: '{}' }, 'model-unsupported'],
+			[{ file: '.onnx', kind: 'status', status: 404 }, 'model-unsupported'],
+			[{ file: '.onnx', kind: 'other', body: '{"oid": 1}' }, 'model-unsupported']
+		];
+		for (const [lie, code] of cases) {
+			rig().server.tell(lie);
+			expect([lie, outcomeOf(await ask(page, 'look', small()))]).toEqual([lie, code]);
+		}
+		expect(await ask(page, 'disk')).toEqual({});
+	});
+
+	test('a host that is not there', async () => {
+		const page = await tab();
+		expect(outcomeOf(await ask(page, 'look', 'http://127.0.0.1:9/model/'))).toBe('engine-load-failed');
 	});
 });

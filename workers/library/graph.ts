@@ -40,5 +40,9 @@ async function graph(read: Read, bytes: number, limits: typeof GRAPH_LIMITS): Pr
 	// Turns away what is no decoder of the kind that runs here.
 	decoderLayout(description.inputs, description.outputs);
 	const { precision } = description;
-	return { precision, verifiable: precision !== 'int8', external: [...new Set(description.external.map(({ location }) => location))] };
+	return {
+		precision,
+		verifiable: precision !== 'int8',
+		external: [...new Set(description.external.map(({ location }) => location))]
+	};
 }

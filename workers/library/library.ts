@@ -29,8 +29,6 @@ export interface LibraryComponents {
 	readonly locks: Pick<LockManager, 'request'>;
 	readonly channel: LibraryChannel;
 	readonly world: Omit<World, 'stallMs'>;
-	/** What the browser says of its room. */
-	estimate(): Promise<{ readonly quota: number | undefined; readonly used: number }>;
 }
 
 type Report = (progress: WorkerProgress) => void;
@@ -44,7 +42,7 @@ export interface Library {
 	check(folder: string, signal: AbortSignal): Promise<Shelved>;
 }
 
-export function openLibrary({ cabinet, locks, channel, world, estimate }: LibraryComponents): Library {
+export function openLibrary({ cabinet, locks, channel, world }: LibraryComponents): Library {
 	/** Runs work on a model alone among all tabs. */
 	async function alone<T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
 		try {
@@ -105,8 +103,9 @@ export function openLibrary({ cabinet, locks, channel, world, estimate }: Librar
 		return twin;
 	}
 
-	async function room(shelved: Shelved): Promise<void> {
-		if (!hasRoom(missingOf(shelved), await estimate())) throw new Refusal('storage-full', 'estimate');
+	/** What the browser says beforehand. Chromium says 10 GiB whatever the disk has, so the write itself decides in the end. */
+	function mustHaveRoom(shelved: Shelved, { facts }: LibraryOptions): void {
+		if (!hasRoom(missingOf(shelved), facts)) throw new Refusal('storage-full', 'estimate');
 	}
 
 	return {
@@ -126,15 +125,20 @@ export function openLibrary({ cabinet, locks, channel, world, estimate }: Librar
 			}
 			throw new Refusal('model-unsupported', 'no config.json there');
 		},
-		async take(files, { facts }, onProgress, signal) {
+		async take(files, options, onProgress, signal) {
 			const chosen = chosenPlace(files);
-			const found = await describe(chosen.place, { name: chosen.name, from: undefined, weights: undefined, facts });
+			const found = await describe(chosen.place, {
+				name: chosen.name,
+				from: undefined,
+				weights: undefined,
+				facts: options.facts
+			});
 			if (found === undefined) throw new Refusal('model-unsupported', 'no config.json');
 			const folder = await made(`file-${bytesToHex(randomBytes(8))}`);
 			return alone(folder.name, signal, async () => {
 				try {
 					await folder.write(found.record);
-					await room(await existing(folder));
+					mustHaveRoom(await existing(folder), options);
 					return await filled(folder, (stop) => copier(chosen, found, world.breathe, stop), onProgress, signal);
 				} catch (error) {
 					// Without an address it cannot be gone on with.
@@ -144,7 +148,7 @@ export function openLibrary({ cabinet, locks, channel, world, estimate }: Librar
 			});
 		},
 		enter: ({ folder, record }) => entered(folder, { record }),
-		async fetch(name, { stallMs }, onProgress, signal) {
+		async fetch(name, options, onProgress, signal) {
 			// While another tab fetches it, what that tab reports is the progress of this call too.
 			const deaf = channel.listen((news) => {
 				if (news.kind === 'progress' && news.folder === name) onProgress(news.progress);
@@ -154,7 +158,7 @@ export function openLibrary({ cabinet, locks, channel, world, estimate }: Librar
 				const folder = await cabinet.folder(name, false);
 				const shelved = await existing(folder);
 				if (folder === undefined || isWhole(shelved.record)) return shelved;
-				await room(shelved);
+				mustHaveRoom(shelved, options);
 				const bring =
 					(stop: AbortSignal): Bring =>
 					(part, drawer, reports) => {
@@ -164,7 +168,7 @@ export function openLibrary({ cabinet, locks, channel, world, estimate }: Librar
 						return download(
 							{ addresses, bytes, sha256: hash, validator },
 							drawer,
-							{ ...world, stallMs },
+							{ ...world, stallMs: options.stallMs },
 							reports,
 							stop
 						);

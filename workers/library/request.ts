@@ -38,12 +38,7 @@ const MAY_RECOVER = new Set([408, 425, 429, 500, 502, 503, 504]);
  * file. Never through the HTTP cache: it would keep a second copy of every model, and a damaged one would come again.
  * Rejects with Broken, or Refusal `aborted`.
  */
-export async function ask(
-	world: World,
-	address: string,
-	init: Asking,
-	signal: AbortSignal
-): Promise<Answer> {
+export async function ask(world: World, address: string, init: Asking, signal: AbortSignal): Promise<Answer> {
 	if (signal.aborted) throw new Refusal('aborted');
 	const silence = new AbortController();
 	let timer: ReturnType<typeof setTimeout> | undefined;

@@ -11,11 +11,7 @@ export function webPlace(folder: string, world: World, signal: AbortSignal): Pla
 	// Not by URL resolution: a path of ours is never an address of its own.
 	const addressOf = (path: string) => folder + path.split('/').map(encodeURIComponent).join('/');
 
-	async function asked<T>(
-		path: string,
-		init: Asking,
-		use: (answer: Answer) => Promise<T>
-	): Promise<T | undefined> {
+	async function asked<T>(path: string, init: Asking, use: (answer: Answer) => Promise<T>): Promise<T | undefined> {
 		for (let tries = 1; ; tries--) {
 			try {
 				const answer = await ask(world, addressOf(path), init, signal);
