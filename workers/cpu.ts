@@ -16,7 +16,7 @@ const REPORT_EVERY_BYTES = 256 * 1024;
 const breathe = breather();
 
 // The library starts its threads with this very script, under this name; they must not take themselves for engines.
-const isThread = globalThis.name.startsWith('em-pthread');
+const isThread = self.name.startsWith('em-pthread');
 
 const open: OpenCore<CpuLoad> = async ({ model, source, threads }, onProgress) => {
 	const totalBytes = wanted(model).reduce((sum, { file }) => sum + file.bytes, RUNTIME.bytes);

@@ -15,7 +15,7 @@ export const MOST_WEIGHT_BYTES = 2048 * MIB;
 const MOST_STATE_BYTES = 256 * MIB;
 /** Below this, threads wait for each other longer than they compute: 428 against 154 tokens per second for the pocket model on two. */
 const WORTH_THREADS_BYTES = 64 * MIB;
-/** Beyond it, memory and not arithmetic sets the pace, and the page itself needs a core. */
+/** Beyond it, memory and not arithmetic sets the pace. */
 const MOST_THREADS = 8;
 /** Bytes that a slow phone can read, hash, copy and unpack in one second, without a sign of life between. */
 const BYTES_PER_SILENT_SECOND = 16 * MIB;
@@ -37,7 +37,8 @@ export function contextFor(positions: number, stateBytes: number): number {
 /** Threads for a model of `bytes` bytes of weights on a device of `cores` cores: one where memory cannot be shared or it is not worth it. */
 export function threadsFor(bytes: number, cores: number, isolated: boolean): number {
 	if (!isolated || bytes < WORTH_THREADS_BYTES) return 1;
-	return Math.max(1, Math.min(MOST_THREADS, Math.floor(cores) - 1));
+	// Browsers count two cores for every real one, and the second does little for arithmetic; of two, both are taken.
+	return Math.min(MOST_THREADS, cores < 2 ? 1 : Math.max(2, Math.ceil(cores / 2)));
 }
 
 /** Seconds of silence after which the worker of such a model is given up: it cannot say that it lives while the library works. */
