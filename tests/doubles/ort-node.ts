@@ -12,7 +12,7 @@ import { openCore } from '#workers/cpu/core.ts';
 import { wanted, type Bytes } from '#workers/cpu/files.ts';
 import type { FileName, RecordedModel } from '#workers/messages.ts';
 import type { Core } from '#workers/serve.ts';
-import { makeReference, REFERENCE_FILE } from '../vectors/pocket-reference.make.ts';
+import { readReference, REFERENCE_FILES } from '../vectors/pocket-reference.make.ts';
 
 const root = new URL('../../', import.meta.url);
 
@@ -25,7 +25,7 @@ const PLACES: Readonly<Record<PocketFile, URL>> = {
 	weights: new URL('models/pocket/model_q4.onnx', root),
 	tokenizer: new URL('models/pocket/tokenizer.json', root),
 	tokenizerConfig: new URL('models/pocket/tokenizer_config.json', root),
-	reference: REFERENCE_FILE
+	reference: REFERENCE_FILES.q4
 };
 
 export interface OrtNodeInit {
@@ -45,7 +45,7 @@ export async function pocketOnDisk(weights: 'q4' | 'fp32'): Promise<{ bytes: Poc
 	const bytes: PocketBytes = { ...(Object.fromEntries(files) as Record<PocketFile, Bytes>), external: [] };
 	if (weights === 'q4') return { bytes, record: POCKET };
 	bytes.weights = await read(new URL('models/pocket/model_fp32.onnx', root));
-	bytes.reference = makeReference('fp32');
+	bytes.reference = readReference('fp32');
 	const recorded = (file: Uint8Array) => ({
 		sha256: createHash('sha256').update(file).digest('hex'),
 		bytes: file.length
