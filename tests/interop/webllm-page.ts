@@ -41,7 +41,8 @@ export interface WebllmPage {
 const WEBGPU_FLAGS = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan'];
 const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript' };
 
-export async function openWebllmPage(): Promise<WebllmPage> {
+/** `flags` choose the graphics device; SwiftShader unless told otherwise. */
+export async function openWebllmPage(flags: readonly string[] = WEBGPU_FLAGS): Promise<WebllmPage> {
 	const folder = await mkdtemp(path.join(tmpdir(), 'fireweed-webllm-'));
 	await build({
 		root: path.join(import.meta.dirname, '../fixtures/webllm'),
@@ -97,7 +98,7 @@ export async function openWebllmPage(): Promise<WebllmPage> {
 	});
 	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 	const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-	const args = [...LAUNCH_FLAGS.filter((flag) => flag !== '--disable-gpu'), ...WEBGPU_FLAGS];
+	const args = [...LAUNCH_FLAGS.filter((flag) => flag !== '--disable-gpu'), ...flags];
 	const browser = await chromium.launch({ executablePath: findChromium({ install: false }), args });
 	const page = await browser.newPage();
 	await page.goto(base);

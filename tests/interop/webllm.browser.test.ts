@@ -78,6 +78,8 @@ describe('files', () => {
 					.sort()
 			).toEqual([...GOOD.keys()].sort());
 			expect(Object.keys(await kept(id))).toHaveLength(GOOD.size);
+			const bytes = [...GOOD.values()].reduce((sum, file) => sum + file.length, 0);
+			expect(await web.page.evaluate((name) => harness.size(name), id)).toEqual({ files: GOOD.size, bytes });
 			// The package's own caches are never made.
 			expect(
 				(await web.page.evaluate(() => harness.cacheNames())).filter((name) => name.startsWith('webllm/'))

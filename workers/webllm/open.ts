@@ -152,8 +152,11 @@ function counted(onProgress: (progress: WorkerProgress) => void) {
 	const held = new Map<string, number>();
 	let totalBytes: number | undefined;
 	let stage: WorkerProgress['stage'] = 'fetching';
-	const loadedBytes = () => [...held.values()].reduce((sum, bytes) => sum + bytes, 0);
-	const report = () => onProgress({ stage, loadedBytes: loadedBytes(), totalBytes });
+	const report = () => {
+		const loadedBytes = [...held.values()].reduce((sum, bytes) => sum + bytes, 0);
+		// At first use the library's length is known only when it is here.
+		onProgress({ stage, loadedBytes, totalBytes: totalBytes && Math.max(totalBytes, loadedBytes) });
+	};
 	report();
 	return {
 		here(name: string, bytes: number) {

@@ -40,9 +40,11 @@ export async function openShelf(caches: Pick<CacheStorage, 'open'> | undefined, 
 		return readBounded(found.body, undefined, most, () => {}).catch(() => undefined);
 	};
 	const put = (key: string, bytes: Uint8Array<ArrayBuffer>) =>
-		cache.put(key, new Response(bytes)).catch((error: unknown) => {
-			throw keepRefusal(error);
-		});
+		cache
+			.put(key, new Response(bytes, { headers: { 'content-length': String(bytes.length) } }))
+			.catch((error: unknown) => {
+				throw keepRefusal(error);
+			});
 	return {
 		has: async (name) => (await cache.match(fileKey(name))) !== undefined,
 		read: (name, most) => read(fileKey(name), most),
