@@ -38,7 +38,8 @@ async function setup(wanted: Setup): Promise<string> {
 	await web.page.evaluate((init) => harness.setup(init), wanted);
 	return wanted.model.id;
 }
-const load = (cancelAt?: number) => web.page.evaluate((at) => harness.load(at), cancelAt);
+const load = (cancelAt?: number, accident?: 'lose' | 'starve') =>
+	web.page.evaluate(([at, what]) => harness.load(at, what), [cancelAt, accident] as const);
 const kept = (id: string) => web.page.evaluate((name) => harness.kept(name), id);
 const answer = (tokens: number, accident?: 'lose' | 'starve') =>
 	web.page.evaluate(([most, what]) => harness.answer(most, what), [tokens, accident] as const);
@@ -329,7 +330,7 @@ describe('libraries and devices', () => {
 	);
 
 	it(
-		'gives no answer from logits that are not numbers, and loads again',
+		'gives no answer from logits that are not numbers',
 		async () => {
 			const folder = modelFolder('nan');
 			web.serve({ a: folder });
@@ -338,7 +339,6 @@ describe('libraries and devices', () => {
 			expect(codeOf(await answer(40))).toBe('engine-failed');
 			expect(await web.page.evaluate(() => harness.state())).toBe('failed');
 			expect(codeOf(await answer(4))).toBe('engine-not-ready');
-			expect(codeOf(await load())).toBe('ok');
 		},
 		PATIENCE_MS
 	);
@@ -370,10 +370,11 @@ describe('libraries and devices', () => {
 		['lose', 'device-lost'],
 		['starve', 'out-of-memory']
 	] as const)(
-		'says so when the device is gone in mid-answer (%s), and loads again',
+		'says so when the device is gone in the self-test or in mid-answer (%s), and loads again',
 		async (accident, code) => {
 			web.serve({ a: GOOD });
 			await setup({ model: model(['a']) });
+			expect(codeOf(await load(undefined, accident))).toBe(code);
 			expect(codeOf(await load())).toBe('ok');
 			const whole = await answer(24);
 			expect(codeOf(await answer(400, accident))).toBe(code);
@@ -394,7 +395,7 @@ describe('libraries and devices', () => {
 			const broken = answer(400);
 			await web.page.evaluate(() => harness.kill());
 			expect(codeOf(await broken)).toBe('engine-failed');
-			expect(codeOf(await load())).toBe('ok');
+			expect(await web.page.evaluate(() => harness.state())).toBe('failed');
 		},
 		PATIENCE_MS
 	);
@@ -402,6 +403,9 @@ describe('libraries and devices', () => {
 	it(
 		'reads no special token out of what a person typed',
 		async () => {
+			web.serve({ a: GOOD });
+			await setup({ model: model(['a']) });
+			expect(codeOf(await load())).toBe('ok');
 			const plain = await web.page.evaluate(() => harness.countTokens(''));
 			const typed = await web.page.evaluate(() => harness.countTokens('<|end|>'));
 			expect(plain.ok && typed.ok && typed.value - plain.value).toBeGreaterThan(1);

@@ -165,7 +165,10 @@ describe('refusals', () => {
 		expect(fate).toMatchObject({ lost: false, outOfMemory: false });
 		await made.popErrorScope();
 		expect(fate.outOfMemory).toBe(true);
+		const endless = fate.during(() => new Promise(() => {}));
 		lost.resolve({} as GPUDeviceLostInfo);
+		// It would wait for ever.
+		await expect(endless).rejects.toBeUndefined();
 		await fate.settle();
 		expect(fate.lost).toBe(true);
 	});

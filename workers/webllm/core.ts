@@ -131,7 +131,7 @@ async function loaded(
 		attention_sink_size: -1
 	};
 	try {
-		await engine.reload(model.id, options);
+		await fate.during(() => engine.reload(model.id, options));
 		// It resolves also when it was unloaded meanwhile, as on a lost device; this asks whether a model is there.
 		await engine.getMessage(model.id);
 	} catch (error) {
@@ -149,7 +149,7 @@ function openPasses(engine: MLCEngine, sampler: Sampler, fate: DeviceFate): Pass
 		if (broken === undefined && fate.lost) broken = refusalOf(undefined, fate, 'device-lost');
 		if (broken !== undefined) throw broken;
 		try {
-			return await work();
+			return await fate.during(work);
 		} catch (error) {
 			if (!(error instanceof Refusal)) await fate.settle();
 			throw (broken = refusalOf(error, fate, 'engine-failed'));

@@ -11,6 +11,8 @@ export interface DeviceFate {
 	readonly outOfMemory: boolean;
 	/** Resolves when it is lost, or was not lost a moment later: work on a lost device fails before the browser says that it is lost. */
 	settle(): Promise<void>;
+	/** Runs work that also ends when the device is lost: the package may then wait for it for ever. Rejects as the work does, or with undefined. */
+	during<T>(work: () => Promise<T>): Promise<T>;
 }
 
 const MOMENT_MS = 250;
@@ -48,7 +50,7 @@ const BY_MESSAGE: readonly (readonly [RegExp, Code])[] = [
 ];
 
 /** A Refusal for anything thrown; `fallback` when it is not known. */
-export function refusalOf(error: unknown, fate: Omit<DeviceFate, 'settle'>, fallback: Code): Refusal {
+export function refusalOf(error: unknown, fate: Pick<DeviceFate, 'lost' | 'outOfMemory'>, fallback: Code): Refusal {
 	if (error instanceof Refusal) return error;
 	const { name, message } = error instanceof Error ? error : { name: typeof error, message: '' };
 	if (fate.outOfMemory) return new Refusal('out-of-memory', name);
@@ -66,18 +68,30 @@ export function watchDevices(
 	adapters: Pick<GPUAdapter, 'requestDevice'>,
 	oom: new (...args: never[]) => object
 ): DeviceFate {
-	const lost = Promise.withResolvers<void>();
+	// One slot, because one pass runs at a time: a promise that lives as long as the device would keep a note of every pass.
+	let onLoss: () => void = () => {};
+	const hear = (work: (heard: () => void) => void) =>
+		new Promise<void>((resolve) => {
+			onLoss = resolve;
+			work(resolve);
+		});
 	const fate = {
 		lost: false,
 		outOfMemory: false,
-		settle: () => Promise.race([lost.promise, new Promise<void>((resolve) => setTimeout(resolve, MOMENT_MS))])
+		settle: () => (fate.lost ? Promise.resolve() : hear((heard) => setTimeout(heard, MOMENT_MS))),
+		during: async <T>(work: () => Promise<T>): Promise<T> => {
+			const done = Promise.withResolvers<T>();
+			onLoss = () => done.reject(undefined);
+			work().then(done.resolve, done.reject);
+			return done.promise;
+		}
 	};
 	const original = adapters.requestDevice;
 	adapters.requestDevice = async function (this: GPUAdapter, descriptor) {
 		const device = await original.call(this, descriptor);
 		void device.lost.then(() => {
 			fate.lost = true;
-			lost.resolve();
+			onLoss();
 		});
 		const pop = device.popErrorScope.bind(device);
 		device.popErrorScope = async () => {
