@@ -23,6 +23,13 @@ export interface ModelsCase {
 const signal = () => new AbortController().signal;
 const nobody = () => undefined;
 
+/** The id of the one model that is kept beside the built-in one, as a visit finds it. */
+function keptIn({ entries }: Models): string {
+	const kept = entries.filter((entry) => entry.kept === 'whole' && entry.origin !== 'built-in');
+	same(kept.length, 1);
+	return kept[0]?.id ?? '';
+}
+
 export const MODELS_CASES: readonly ModelsCase[] = [
 	{
 		name: 'the built-in model stands first, is here, fits, and stays',
@@ -82,9 +89,10 @@ export const MODELS_CASES: readonly ModelsCase[] = [
 				seen.map(({ loadedBytes }) => loadedBytes)
 			);
 			await models.fetch(id, nobody, signal());
-			const real = models.engine(id).id;
+			same(models.engine(id).id, id);
 			const later = await place.open();
-			same(later.entries.find((entry) => entry.id === real)?.kept, 'whole');
+			const real = keptIn(later);
+			same(later.engine(real).id, real);
 			await later.remove(real);
 			same(
 				later.entries.some((entry) => entry.id === real),
@@ -145,10 +153,10 @@ export const MODELS_CASES: readonly ModelsCase[] = [
 			const models = await place.open();
 			const { id } = await models.look(place.address, signal());
 			await models.fetch(id, nobody, signal());
-			const real = models.engine(id).id;
+			const real = keptIn(await place.open());
 			await models.remove(id);
 			const taken = await models.take(await place.files(), nobody, signal());
-			same(models.engine(taken.id).id, real);
+			same(keptIn(await place.open()), real);
 			await models.remove(taken.id);
 		}
 	},

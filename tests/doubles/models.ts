@@ -1,9 +1,11 @@
 /** Models of a device, in memory: entries that a test names, downloads that take as long as it says, engines that run no model. */
+import { shareable, type Shareable } from '#lib/engine/library/shared.ts';
 import type { Engine, LoadProgress } from '#lib/ports/engine.ts';
 import type { ModelEntry, Models, Room } from '#lib/ports/models.ts';
 import { Refusal, type Code } from '#lib/protocol/errors.ts';
 
 const MB = 1_000_000;
+const MOST_ADDRESS = 2048;
 
 /** An entry with everything said; `more` changes what a test is about. */
 export function modelEntry(id: string, more: Partial<ModelEntry> = {}): ModelEntry {
@@ -89,6 +91,8 @@ export interface MemoryModelsInit {
 	readonly engine?: (id: string) => Engine;
 	/** How long a download takes; 0 is at once. */
 	readonly fetchMs?: number;
+	/** What looks and files give; else something made up from the address or the first file. */
+	readonly found?: ModelEntry;
 	/** What `fetch`, `look` and `take` end with. */
 	readonly refuse?: Code;
 	readonly room?: Room;
@@ -98,6 +102,7 @@ export interface MemoryModelsInit {
 export class MemoryModels implements Models {
 	entries: readonly ModelEntry[];
 	readonly #init: MemoryModelsInit;
+	readonly #fetches = new Map<string, Shareable<void>>();
 	readonly #listeners = new Set<(entries: readonly ModelEntry[]) => void>();
 	#persisted: boolean;
 
@@ -121,16 +126,14 @@ export class MemoryModels implements Models {
 
 	async look(address: string, signal: AbortSignal): Promise<ModelEntry> {
 		this.#perhapsRefuse(signal);
+		if (address.length > MOST_ADDRESS) throw new Refusal('oversized', 'address');
+		if (!/^https?:\/\/[^@]+$/.test(address)) throw new Refusal('malformed', 'address');
 		const { host } = new URL(address);
-		const found = modelEntry(`looked-${host}`, {
-			name: 'Looked at',
-			kept: 'no',
-			from: host,
-			bytes: 250 * MB,
-			licence: undefined
-		});
-		this.change([...this.entries, found]);
-		return found;
+		const made = modelEntry(`looked-${host}`, { name: 'Looked at', bytes: 250 * MB, licence: undefined });
+		const found: ModelEntry = { ...(this.#init.found ?? made), kept: 'no', keptBytes: 0, from: host };
+		const known = this.entries.find(({ id }) => id === found.id);
+		if (known === undefined) this.change([...this.entries, found]);
+		return known ?? found;
 	}
 
 	async take(
@@ -139,21 +142,37 @@ export class MemoryModels implements Models {
 		signal: AbortSignal
 	): Promise<ModelEntry> {
 		this.#perhapsRefuse(signal);
-		const bytes = files.reduce((sum, file) => sum + file.size, 0);
+		if (files.length === 0) throw new Refusal('model-unsupported', 'files');
+		const size = files.reduce((sum, file) => sum + file.size, 0);
+		const made = modelEntry(`taken-${files[0]?.name ?? ''}`, { name: files[0]?.name ?? 'Taken', bytes: size });
+		const { bytes = size, ...rest } = this.#init.found ?? made;
+		const taken: ModelEntry = { ...rest, bytes, kept: 'whole', keptBytes: bytes, from: undefined };
 		onProgress(at(bytes, bytes));
-		const taken = modelEntry(`taken-${files[0]?.name ?? ''}`, { name: files[0]?.name ?? 'Taken', bytes });
 		this.change([...this.entries, taken]);
 		return taken;
 	}
 
+	/** Shared by all who ask for it; each may leave. */
 	async fetch(id: string, onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<void> {
+		if (signal.aborted) throw new Refusal('aborted');
+		if (this.#find(id).kept === 'whole') return;
+		const running = this.#fetches.get(id);
+		const joined =
+			running?.stopped === false ? running : shareable<void>((report, stop) => this.#fetchNow(id, report, stop));
+		this.#fetches.set(id, joined);
+		const over = () => void (this.#fetches.get(id) === joined && this.#fetches.delete(id));
+		joined.result.then(over, over);
+		await joined.join(onProgress, signal);
+	}
+
+	async #fetchNow(id: string, onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<void> {
 		const total = this.#find(id).bytes ?? 0;
 		const steps = 40;
 		for (let step = 1; step <= steps; step++) {
 			if (step > steps / 3) this.#perhapsRefuse(signal);
 			if (signal.aborted) throw new Refusal('aborted');
 			const { fetchMs = 0 } = this.#init;
-			if (fetchMs > 0) await new Promise((resolve) => setTimeout(resolve, fetchMs / steps));
+			await (fetchMs > 0 ? new Promise((resolve) => setTimeout(resolve, fetchMs / steps)) : undefined);
 			const keptBytes = Math.max(this.#find(id).keptBytes, Math.round((total * step) / steps));
 			onProgress(at(keptBytes, total, total / Math.max(1, fetchMs / 1000)));
 			this.#set(id, { keptBytes, kept: step === steps ? 'whole' : 'partly' });

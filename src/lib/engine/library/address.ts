@@ -35,14 +35,12 @@ export function lookout(address: string): Lookout {
 		const folders = inFolder ? [above, parent] : [parent];
 		return { host: url.host, name: nameIn(path), folders, weights };
 	}
-	const folder = `${url.origin}${path.replace(/\/[^/]+\.json$/, '/')}`.replace(/\/*$/, '/');
-	const bare = folder.replace(/onnx\/$/, '');
-	return {
-		host: url.host,
-		name: nameIn(new URL(bare).pathname),
-		folders: [bare, `${bare}resolve/main/`],
-		weights: undefined
-	};
+	const folder = path
+		.replace(/\/[^/]+\.json$/, '/')
+		.replace(/\/*$/, '/')
+		.replace(/\/onnx\/$/, '/');
+	const base = `${url.origin}${folder}`;
+	return { host: url.host, name: nameIn(folder), folders: [base, `${base}resolve/main/`], weights: undefined };
 }
 
 function parsed(address: string): URL | undefined {

@@ -4,8 +4,7 @@ import type { Engine, EngineReady, LoadProgress } from '#lib/ports/engine.ts';
 
 /** What it needs of the library. */
 export interface FetchingEngineInit {
-	/** What the model is called now. */
-	id(): string;
+	readonly id: string;
 	/** See Models.fetch. Resolves at once when everything is here. */
 	fetch(onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<void>;
 	/** Drops kept files that are not what they were. */
@@ -30,7 +29,7 @@ class FetchingEngine implements Engine {
 	}
 
 	get id(): string {
-		return this.#inner?.id ?? this.#init.id();
+		return this.#init.id;
 	}
 
 	get state(): Engine['state'] {

@@ -172,9 +172,10 @@ class LibraryModels implements DeviceModels {
 			return cpuEngine(cpu, { model: builtIn.model, source: { kind: 'addresses', addresses: builtIn.addresses } });
 		}
 		if (this.#isOther(id) && this.#components.others !== undefined) return this.#components.others.engine(id);
-		this.#find(id);
+		const { folder: known } = this.#find(id);
 		return fetchingEngine({
-			id: () => idOf(this.#find(id).record) ?? id,
+			// The name the list shows, which is what whoever asked for it knows; its card has the one that its bytes give.
+			id: this.#shown.get(known) ?? id,
 			fetch: (onProgress, signal) => this.fetch(id, onProgress, signal),
 			check: async (signal) => {
 				const { folder } = this.#find(id);

@@ -15,13 +15,14 @@ export interface Shareable<T> {
 	stop(): void;
 }
 
-/** Begins the work. */
+/** Begins the work, in a later turn: who joins at once misses no report. */
 export function shareable<T>(work: (report: Report, signal: AbortSignal) => Promise<T>): Shareable<T> {
 	const stopping = new AbortController();
 	const waiting = new Set<Report>();
-	const result = work((progress) => {
-		for (const report of waiting) report(progress);
-	}, stopping.signal);
+	const report: Report = (progress) => {
+		for (const each of waiting) each(progress);
+	};
+	const result = Promise.resolve().then(() => work(report, stopping.signal));
 	result.catch(() => undefined);
 	return {
 		result,
