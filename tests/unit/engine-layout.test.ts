@@ -175,7 +175,18 @@ describe('a model over a session', () => {
 		expect(code('Aborted(OOM). Out of memory')).toBe('out-of-memory');
 		expect(code("Can't create a session. failed to allocate a buffer of size 2000000000.")).toBe('out-of-memory');
 		expect(failure(new RangeError('Invalid array length'), 'engine-failed').code).toBe('out-of-memory');
-		expect(code('Could not find an implementation for Foo(1) node')).toBe('model-unsupported');
+		expect(code('ERROR_CODE: 9, ERROR_MESSAGE: Could not find an implementation for Foo(1) node')).toBe(
+			'model-unsupported'
+		);
+		expect(code('ERROR_CODE: 1, ERROR_MESSAGE: /src/nn.cc:7 bad shape')).toBe('engine-failed');
+		const loading = failure(
+			new Error('ERROR_CODE: 6, ERROR_MESSAGE: /src/nn.cc:7 No Op registered'),
+			'engine-load-failed'
+		);
+		expect(loading).toMatchObject({
+			code: 'model-unsupported',
+			message: expect.stringMatching(/\(No Op registered\)$/)
+		});
 		expect(code('anything else')).toBe('engine-failed');
 	});
 });

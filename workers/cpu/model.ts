@@ -135,18 +135,19 @@ function cutData(tensor: ort.Tensor, { heads, width }: PastLayout, from: number,
 	return kept;
 }
 
-/** What the library says when a graph asks for something it does not have. */
-const UNSUPPORTED =
-	/Could not find an implementation|NOT_IMPLEMENTED|not a registered function|Unsupported model IR|is under development|INVALID_GRAPH|INVALID_PROTOBUF|Protobuf parsing failed/i;
 /** Its C++ tells of memory in these ways; a wasm memory that cannot grow makes the code touch what is not there. */
-const MEMORY =
-	/bad_alloc|out of memory|OutOfMemory|memory access out of bounds|Failed to allocate memory|Can't create a session.*allocat/i;
+const MEMORY = /bad_alloc|out of memory|OutOfMemory|memory access out of bounds|failed to allocate/i;
+/** How the library says that it looked at a graph and cannot take it. What it adds is where in its source, then why. */
+const JUDGED = /ERROR_CODE: (\d+), ERROR_MESSAGE: (?:\S+\.cc:\d+ )?/;
+/** Its code for an operator, or a type for it, that it does not have. */
+const NOT_IMPLEMENTED = '9';
 
 /** The library throws plain errors; what they say is all that can be told apart. */
 export function failure(error: unknown, code: 'engine-failed' | 'engine-load-failed'): Refusal {
-	if (error instanceof Refusal) return error;
 	const text = error instanceof Error ? error.message : String(error);
-	// A session that failed for want of memory sometimes throws nothing but a pointer.
-	if (error instanceof RangeError || MEMORY.test(text)) return new Refusal('out-of-memory', text.slice(0, 200));
-	return new Refusal(UNSUPPORTED.test(text) ? 'model-unsupported' : code, text.slice(0, 200));
+	const judged = JUDGED.exec(text);
+	const why = text.slice(judged === null ? 0 : judged.index + judged[0].length).slice(0, 200);
+	if (error instanceof RangeError || MEMORY.test(text)) return new Refusal('out-of-memory', why);
+	const unfit = judged !== null && (code === 'engine-load-failed' || judged[1] === NOT_IMPLEMENTED);
+	return new Refusal(unfit ? 'model-unsupported' : code, why);
 }

@@ -51,10 +51,11 @@ export interface Words {
 }
 
 /** Tokenizer and template. Refusal `model-unsupported` for kinds that cannot be served, `engine-load-failed` for files that are no JSON. */
-export async function openWords(bytes: ModelBytes, { vocabularySize, stopTokens }: RecordedModel): Promise<Words> {
+export async function openWords(bytes: ModelBytes, record: RecordedModel): Promise<Words> {
+	const { vocabularySize, stopTokens, files } = record;
 	const config = json(here(bytes.tokenizerConfig)) as TemplateConfig | null;
 	const text = openText(json(here(bytes.tokenizer)), vocabularySize);
-	const template = openTemplate(config ?? {}, bytes.template && words(bytes.template));
+	const template = openTemplate(config ?? {}, files.template && words(here(bytes.template)));
 	const known = (token: number) => Number.isSafeInteger(token) && token >= 0 && token < vocabularySize;
 	if (stopTokens.length === 0 || !stopTokens.every(known)) throw new Refusal('model-unsupported', 'its stop tokens');
 	return { text, prompts: openPrompt(template, text), templateHash: await digest(utf8(template.facts)) };
