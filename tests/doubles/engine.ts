@@ -61,7 +61,8 @@ export class ScriptedEngine implements Engine {
 			tokenizerHash: hash('tokenizer'),
 			templateHash: hash('template'),
 			engineHash: hash('engine'),
-			engineClass: 'scripted',
+			// Two of them draw alike, which in the world only one thread of WebAssembly promises.
+			engineClass: 'scripted-wasm-1t',
 			contextTokens: 4096,
 			vocabularySize: VOCABULARY,
 			stopTokens: [STOP],

@@ -65,9 +65,9 @@ const FAULTS: readonly Fault[] = [
 	},
 	{
 		name: 'an acknowledgement of something else',
-		file: 'src/lib/node/follow.ts',
-		find: 'chain: transcript.chain,\n\t\tissuedAt',
-		replace: 'chain: new Uint8Array(32),\n\t\tissuedAt',
+		file: 'src/lib/node/hearing.ts',
+		find: 'tokens: position, chain, issuedAt',
+		replace: 'tokens: position, chain: new Uint8Array(32), issuedAt',
 		complaint: /./
 	}
 ];

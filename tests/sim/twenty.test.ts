@@ -43,8 +43,13 @@ async function run(seed: string): Promise<Run> {
 		if (end.type === 'finished') {
 			const record = await asker.ports.store.receipts.get(end.receipt);
 			if (record === undefined) violations.push(`job ${i}: no receipt`);
-			else if (read(executionReceipt, record.document).body.answerTokens !== tokens.length)
-				violations.push(`job ${i}: tokens lost`);
+			else {
+				const { startPosition, answerTokens } = read(executionReceipt, record.document).body;
+				// Earlier executors of the job hold the rest.
+				if (startPosition + answerTokens !== tokens.length) violations.push(`job ${i}: tokens lost`);
+			}
+			const positions = events.flatMap((event) => (event.type === 'words' ? [event.position] : []));
+			if (positions.some((position, at) => position !== at)) violations.push(`job ${i}: out of place`);
 			if (record?.counterpart === undefined) violations.push(`job ${i}: not countersigned`);
 		}
 		return `${i}:${end.type}:${tokens.length}`;

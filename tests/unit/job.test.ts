@@ -1,6 +1,8 @@
 /** How one would cheat a job, from either side, and what it gains: on virtual time, over the in-memory network. */
 import { describe, expect, it } from 'vitest';
-import { BID_WINDOW_MS } from '#lib/node/announce.ts';
+import { announce, BID_WINDOW_MS } from '#lib/node/announce.ts';
+import { collectBids } from '#lib/node/bidding.ts';
+import { hire } from '#lib/node/hire.ts';
 import { Offers } from '#lib/node/offers.ts';
 import { openReceipt } from '#lib/node/open-receipt.ts';
 import type { OriginateEvent } from '#lib/node/events.ts';
@@ -10,6 +12,7 @@ import { decodeCanonical, encodeCanonical } from '#lib/protocol/encode.ts';
 import { read, seal } from '#lib/protocol/envelope.ts';
 import { decodeFrame, encodeFrame } from '#lib/protocol/frame.ts';
 import { jobBid } from '#lib/protocol/bid.ts';
+import { DEFAULT_POLICY } from '#lib/protocol/policy.ts';
 import { executionReceipt } from '#lib/protocol/receipt.ts';
 import { ScriptedEngine } from '../doubles/engine.ts';
 import type { Meddle } from '../doubles/network.ts';
@@ -34,6 +37,14 @@ async function pair(seed: string, meddle?: Meddle, executorOptions: Parameters<W
 	const executor = await world.node(executorOptions);
 	await world.clock.until(executor.contribution.start());
 	return { world, asker, executor };
+}
+
+/** What a step of the story returns. */
+async function valueOf<R>(events: AsyncGenerator<unknown, R, void>): Promise<R> {
+	for (;;) {
+		const next = await events.next();
+		if (next.done === true) return next.value;
+	}
 }
 
 const receiptsOf = (node: TestNode) => node.ports.store.receipts.list();
@@ -305,12 +316,30 @@ describe('an executor that cheats', () => {
 
 describe('an asker that cheats', () => {
 	it('reads without acknowledging: the engine stops after three checkpoints, and a claim for nothing stands', async () => {
-		const dropped: Meddle = (bytes) => (typeOf(bytes) === acknowledgement.type ? [] : [bytes]);
-		const { world, asker, executor } = await pair('silent', dropped);
-		const events = await world.clock.until(asker.ask({ minTokens: 400, maxTokens: 400 }));
-		expect(endOf(events)).toMatchObject({ type: 'lost' });
+		const { world, asker, executor } = await pair('silent');
+		const { ports } = asker;
+		const wish = { ...ORDINARY_WISH, minTokens: 400, maxTokens: 400 };
+		const never = new AbortController().signal;
+		const assigned = async () => {
+			const job = await announce(wish, DEFAULT_POLICY, ports);
+			return valueOf(hire(await valueOf(collectBids(job, ports, never)), wish, ports, never));
+		};
+		await world.clock.until(assigned());
+		await world.clock.pass(15_000);
 		expect(executor.engine.steps).toBe(96);
 		expect(executor.contributed.at(-2)).toMatchObject({ type: 'ended', status: 'partial', code: 'no-acknowledgement' });
+		expect(await receiptsOf(executor)).toHaveLength(0);
+	});
+
+	it('loses its acknowledgements on the way: it takes the pause for a stall, and what it showed is settled', async () => {
+		const dropped: Meddle = (bytes) => (typeOf(bytes) === acknowledgement.type ? [] : [bytes]);
+		const { world, asker, executor } = await pair('lossy', dropped);
+		const events = await world.clock.until(asker.ask({ minTokens: 400, maxTokens: 400 }));
+		expect(endOf(events)).toMatchObject({ type: 'lost', code: 'stalled', tokens: 96 });
+		await world.clock.pass(5_000);
+		const sealed = (await receiptsOf(asker)).find((record) => record.kind === 'sealed');
+		expect(read(executionReceipt, sealed?.document as Uint8Array).body).toMatchObject({ answerTokens: 96 });
+		expect((await receiptsOf(executor))[0]?.counterpart).toEqual(sealed?.counterpart);
 	});
 
 	it('forges an acknowledgement: the job ends, the engine is free', async () => {

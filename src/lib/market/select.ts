@@ -37,7 +37,8 @@ export function acceptable(
 	heard: BidHeard,
 	announcement: JobAnnouncement,
 	policy: ExecutionPolicy,
-	now: number
+	now: number,
+	spent = 0
 ): boolean {
 	const { bid } = heard;
 	if (now - heard.heardAt > bid.validMs) return false;
@@ -48,7 +49,7 @@ export function acceptable(
 	if (policy.trust.who === 'these' && !policy.trust.accounts.includes(heard.account)) return false;
 	// Standing is evidence weighed by one's own trust roots; without any, every stranger stands at 0.
 	if (policy.minStanding > 0 || (policy.trust.who === 'standing' && policy.trust.atLeast > 0)) return heard.sameAccount;
-	return withinBudget(announcement, bid.pricePer1k);
+	return withinBudget(announcement, bid.pricePer1k, spent);
 }
 
 /**

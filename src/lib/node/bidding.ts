@@ -5,7 +5,7 @@ import { openCertificate } from '#lib/protocol/certificate.ts';
 import { formatDid, formatPeerId } from '#lib/protocol/did.ts';
 import { equalBytes } from '#lib/protocol/encode.ts';
 import { open, peek, seal, type Signed } from '#lib/protocol/envelope.ts';
-import { jobAnnouncement } from '#lib/protocol/announcement.ts';
+import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcement.ts';
 import { codeOf, Refusal } from '#lib/protocol/errors.ts';
 import { judgeGossip } from '#lib/protocol/gossip.ts';
 import { MAX_GOSSIP_MESSAGE } from '#lib/protocol/limits.ts';
@@ -25,6 +25,8 @@ export interface SignedBid extends BidHeard {
 export interface RankedJob {
 	readonly job: AnnouncedJob;
 	readonly choices: readonly Choice<SignedBid>[];
+	/** The wish as it was published, once for every stamp: what a bid may refer to. */
+	readonly announcements: readonly AnnouncedJob['announcement'][];
 }
 
 /** With this many offers nothing is gained by waiting for the window to close. */
@@ -74,7 +76,7 @@ export async function* collectBids(
 			if (heard.size === 0 && now >= again) {
 				said = now;
 				joined = false;
-				announcements.push(await repeat(job, ports));
+				announcements.push(await repeat(job, {}, ports));
 				continue;
 			}
 			const mail = await inbox.take(heard.size > 0 ? closes - now : Math.min(closes, again) - now);
@@ -99,7 +101,7 @@ export async function* collectBids(
 	}
 	const choices = select([...heard.values()], job.announcement.body, job.policy, ports.clock.monotonic());
 	if (choices.length === 0) throw new Refusal('no-bids');
-	return { job, choices };
+	return { job, choices, announcements };
 }
 
 /**
@@ -111,9 +113,14 @@ function nobodyMissing(heard: ReadonlyMap<string, SignedBid>, job: AnnouncedJob,
 	return heard.size > 0 && expected !== undefined && expected.every((executor) => heard.has(executor));
 }
 
-/** The same wish under a new stamp: gossip drops what it has seen. */
-async function repeat(job: AnnouncedJob, ports: NodePorts): Promise<AnnouncedJob['announcement']> {
-	const again = await seal(jobAnnouncement, { ...job.announcement.body, issuedAt: ports.clock.now() }, job.key);
+/** The same wish under a new stamp, since gossip drops what it has seen; `change` is what was learnt since. */
+export async function repeat(
+	job: AnnouncedJob,
+	change: Pick<Partial<JobAnnouncement>, 'model' | 'promptTokens'>,
+	ports: NodePorts
+): Promise<AnnouncedJob['announcement']> {
+	const body = { ...job.announcement.body, ...change, issuedAt: ports.clock.now() };
+	const again = await seal(jobAnnouncement, body, job.key);
 	await ports.mesh.publish('fireweed/1/announcements', again.bytes);
 	return again;
 }
@@ -123,7 +130,7 @@ type Said =
 	| Extract<OriginateEvent, { type: 'interest' }>;
 
 /** Verifies one message of the bids topic; undefined when it is not for this job or not sound (counted in the log, no harm done). */
-async function admitBid(
+export async function admitBid(
 	bytes: Uint8Array,
 	job: AnnouncedJob,
 	announcements: readonly AnnouncedJob['announcement'][],

@@ -32,6 +32,19 @@ export type OriginateEvent =
 	| { readonly type: 'words'; readonly text: string; readonly tokens: readonly number[]; readonly position: number }
 	/** A checkpoint was verified and acknowledged; `receipt` is the CID of what is now claimable. */
 	| { readonly type: 'checkpoint'; readonly tokens: number; readonly receipt: string }
+	/** Its executor was lost and another goes on; `accepted` follows, and `words` from `position` on. */
+	| {
+			readonly type: 'handed-over';
+			/** PeerId of the one that was lost. */
+			readonly from: string;
+			readonly to: ExecutorFacts;
+			/** Answer position of the first new token: none before it is lost, doubled or changed. */
+			readonly position: number;
+			/** Both are of one bit-exact class: the answer is the one the lost executor would have given. */
+			readonly exact: boolean;
+			readonly why: Code;
+	  }
+	/** `tokens` and `price` are those of all executors together; `receipt` is the last one's and names those before. */
 	| {
 			readonly type: 'finished';
 			readonly status: 'success' | 'cancelled' | 'partial';
@@ -42,7 +55,7 @@ export type OriginateEvent =
 			readonly price: number;
 			readonly droppedTurns: number;
 	  }
-	/** The executor went away, stalled or lied after `tokens` verified tokens; what was shown stays. */
+	/** The executor went away, stalled or lied after `tokens` verified tokens, and nobody goes on; what was shown stays. */
 	| { readonly type: 'lost'; readonly code: Code; readonly tokens: number; readonly receipt: string | undefined }
 	/** Nothing was answered. */
 	| { readonly type: 'failed'; readonly code: Code };

@@ -69,9 +69,12 @@ async function agreeOn(
 		throw new Refusal('terms-differ', 'length');
 	if (run.continueFrom.length >= run.maxTokens) throw new Refusal('terms-differ', 'nothing left to answer');
 	if (ports.engine.state !== 'ready') throw new Refusal('busy');
-	const promptTokens = (await ports.engine.countTokens(run.turns)) + run.continueFrom.length;
-	// The bid's price and time stand on the announced size; a larger prompt is another job.
-	if (promptTokens > announced.promptTokens) throw new Refusal('terms-differ', 'prompt longer than announced');
+	// The bid stands on the announced size; a larger prompt is another job. Given tokens are part of `maxTokens`: running them is never more work.
+	if ((await ports.engine.countTokens(run.turns)) > announced.promptTokens) {
+		throw new Refusal('terms-differ', 'prompt longer than announced');
+	}
+	const seedFrom = run.seedFrom ?? { ...run, executorNonce: open.nonce };
+	if (run.seedFrom !== undefined && run.seedFrom.epoch >= run.epoch) throw new Refusal('terms-differ', 'seed');
 	const sameAccount = run.kin !== undefined && (await isKin(run.kin, channel, ports));
 	return {
 		assignment,
@@ -79,7 +82,7 @@ async function agreeOn(
 		bid: open.bid,
 		model: open.model,
 		nonce: open.nonce,
-		seed: seedOf(run.job, run.epoch, run.originatorNonce, open.nonce),
+		seed: seedOf(run.job, seedFrom.epoch, seedFrom.originatorNonce, seedFrom.executorNonce),
 		pricePer1k: sameAccount ? 0 : run.pricePer1k,
 		sameAccount
 	};

@@ -1,215 +1,133 @@
-/** Steps 8 to 10 at the originator: words are verified and shown, checkpoints acknowledged, the receipt checked and countersigned. */
-import { acknowledgement, checkpoint as checkpointKind, type Acknowledgement } from '#lib/protocol/checkpoint.ts';
-import { commit, jobCancel } from '#lib/protocol/assignment.ts';
-import { decodeCanonical, equalBytes } from '#lib/protocol/encode.ts';
-import { open, seal, sealBytes, type Signed } from '#lib/protocol/envelope.ts';
-import { codeOf, Refusal, type Code } from '#lib/protocol/errors.ts';
-import { chainStart, decodeFrame } from '#lib/protocol/frame.ts';
-import { MAX_CHANNEL_MESSAGE } from '#lib/protocol/limits.ts';
-import { policyHash } from '#lib/protocol/policy.ts';
-import {
-	checkReceipt,
-	executionReceipt,
-	receiptCountersignature,
-	type ExecutionReceipt
-} from '#lib/protocol/receipt.ts';
-import { mostPromptTokens } from './announce.ts';
-import type { Wish } from './app.ts';
+/** Steps 8 to 10 at the originator: an answer as it comes in from one executor, until its receipt, or until it is late beyond hope. */
+import { arrived, expecting, nextLookMs, punctuality, waited } from '#lib/market/lateness.ts';
+import { owedFor, type Part } from '#lib/market/price.ts';
+import type { Link } from '#lib/protocol/encode.ts';
+import { codeOf, isCode, Refusal, type Code } from '#lib/protocol/errors.ts';
+import type { ExecutionReceipt } from '#lib/protocol/receipt.ts';
+import type { Signed } from '#lib/protocol/envelope.ts';
 import type { OriginateEvent } from './events.ts';
+import { Hearing } from './hearing.ts';
 import type { HiredJob } from './hire.ts';
 import type { NodePorts } from './ports.ts';
-import { keepPartial, keepSealed } from './record.ts';
-import { agree, receive, type Transcript } from './transcript.ts';
+import type { Spares } from './spares.ts';
 
-/** Silence that counts as a stall before the first word: prefill of a long prompt on a slow device. */
-const FIRST_WORD_MS = 60_000;
-/** Silence that counts as a stall between words. The mesh notices a vanished peer long before (docs/spec/mesh.md). */
-const NEXT_WORD_MS = 10_000;
 /** After a stop, how long the executor has to send its receipt. */
 const LAST_WORD_MS = 3_000;
 
-/** Yields `accepted`, `words`, `checkpoint`, and exactly one `finished` or `lost`. Never throws. */
+/** An executor that did not finish, and what it leaves. */
+export interface Left {
+	readonly hearing: Hearing;
+	readonly code: Code;
+	/** Every token shown, those of earlier executors included. */
+	readonly shown: readonly number[];
+	/** CID of the proof of its part, when there is one. */
+	readonly proof: Link | undefined;
+	/** What each executor so far can prove, this one included. */
+	readonly parts: readonly Part[];
+	/** Nothing is left to hand over: the person stopped it, the time is over, or the answer is as long as it may be. */
+	readonly over: boolean;
+	/** How the job ends when nobody goes on. */
+	readonly ending: OriginateEvent;
+}
+
+/** Yields `accepted`, `words`, `checkpoint`, and `finished` when it does; else returns what is left. Never throws. */
 export async function* follow(
 	hired: HiredJob,
-	wish: Wish,
+	spares: Spares,
 	ports: NodePorts,
 	signal: AbortSignal
-): AsyncGenerator<OriginateEvent, void, void> {
-	const { job, assignment, channel, inbox } = hired;
-	const run = assignment.body;
-	const tokens: number[] = [...run.continueFrom];
-	let text = '';
-	let acknowledged: string | undefined;
-	let cancelled = false;
-	let transcript: Transcript = {
-		job: job.id,
-		epoch: run.epoch,
-		assignment: assignment.cid,
-		start: run.continueFrom.length,
-		maxTokens: run.maxTokens,
-		sequence: 0,
-		position: run.continueFrom.length,
-		chain: chainStart(assignment.bodyBytes),
-		checked: run.continueFrom.length,
-		lastCheckpoint: undefined
-	};
-	const deadline = hired.assignedAt + job.policy.deadlineMs;
+): AsyncGenerator<OriginateEvent, Left | undefined, void> {
+	const { inbox, channel, executor, deadlineAt } = hired;
+	const hearing = new Hearing(hired, ports);
+	const tokensPerSecond = executor.bid.milliTokensPerSecond / 1_000;
+	let pace = expecting(firstWordMs(hired, tokensPerSecond), tokensPerSecond);
 	const stop = () => inbox.put({ type: 'stop' });
 	signal.addEventListener('abort', stop, { once: true });
 	if (signal.aborted) stop();
-	const lost = (code: Code): OriginateEvent => ({
-		type: 'lost',
-		code,
-		tokens: transcript.position - transcript.start,
-		receipt: acknowledged
-	});
 	yield { type: 'accepted' };
 	try {
 		for (;;) {
-			const patience = cancelled ? LAST_WORD_MS : transcript.sequence === 0 ? FIRST_WORD_MS : NEXT_WORD_MS;
-			const left = deadline - ports.clock.monotonic();
-			const mail = await inbox.take(Math.min(patience, Math.max(0, left)));
-			if (mail === undefined) {
-				if (cancelled || left > patience) throw new Refusal(cancelled ? 'no-acknowledgement' : 'stalled');
-				cancelled = true;
-				await cancel(hired, 'deadline', ports);
-			} else if (mail.type === 'stop') {
-				cancelled = true;
-				await cancel(hired, 'stopped', ports);
-			} else if (mail.type === 'ended') {
-				throw new Refusal(mail.code ?? 'channel-closed');
-			} else {
-				const type = typeOf(mail.bytes);
-				if (type === 'Frame') {
-					const frame = decodeFrame(mail.bytes);
-					transcript = receive(transcript, frame);
-					tokens.push(...frame.tokens);
-					text += frame.text;
-					yield { type: 'words', text: frame.text, tokens: frame.tokens, position: frame.position };
-				} else if (type === checkpointKind.type) {
-					const signed = await open(checkpointKind, mail.bytes, ports.crypto);
-					fromExecutor(signed, hired);
-					transcript = agree(transcript, signed.body, signed.cid);
-					const answer = await acknowledge(transcript, signed.cid, hired, ports);
-					await channel.send(answer.bytes);
-					await keepPartial(
-						{ checkpoint: signed, acknowledgement: answer, bid: hired.executor.signed, replaces: acknowledged },
-						'originator',
-						ports
-					);
-					acknowledged = signed.cid.toString();
-					yield { type: 'checkpoint', tokens: transcript.position, receipt: acknowledged };
-				} else if (type === executionReceipt.type) {
-					const receipt = await open(executionReceipt, mail.bytes, ports.crypto);
-					fromExecutor(receipt, hired);
-					checkReceipt(receipt.body, factsOf(hired, wish, transcript, tokens, text, cancelled, ports));
-					const countersignature = await sealBytes(receiptCountersignature, receipt.bodyBytes, job.key);
-					await channel.send(countersignature.bytes);
-					await keepSealed({ receipt, countersignature, replaces: acknowledged }, 'originator', ports);
-					await channel.close();
-					yield outcome(receipt, lost);
-					return;
+			const began = ports.clock.monotonic();
+			const asked = hearing.cancelled ? LAST_WORD_MS : Math.max(0, Math.min(nextLookMs(pace), deadlineAt - began));
+			const mail = await inbox.take(asked);
+			pace = waited(pace, asked, ports.clock.monotonic() - began);
+			if (mail?.type === 'ended') throw new Refusal(mail.code ?? 'channel-closed');
+			if (mail?.type === 'stop') await hearing.cancel('stopped');
+			else if (mail !== undefined) {
+				const heard = await hearing.hear(mail.bytes);
+				if (heard?.type === 'frame') {
+					const { text, tokens, position } = heard.frame;
+					pace = arrived(pace);
+					yield { type: 'words', text, tokens, position };
+				} else if (heard?.type === 'checkpoint') {
+					yield { type: 'checkpoint', tokens: hearing.position, receipt: heard.cid.toString() };
+				} else if (heard?.type === 'receipt') {
+					const { status, code } = heard.receipt.body;
+					if (status === 'success' || status === 'cancelled') {
+						yield finished(hired, heard.receipt);
+						return undefined;
+					}
+					return leave(hearing, isCode(code) ? code : 'aborted', heard.receipt, ports);
 				}
-				// Anything else is of a later version or says nothing the receipt will not say: ignored, never rejected.
-			}
+			} else if (hearing.cancelled) throw new Refusal('no-acknowledgement');
+			else if (ports.clock.monotonic() >= deadlineAt) await hearing.cancel('deadline');
+			else if (punctuality(pace) === 'late') spares.warm([...hired.assignment.body.continueFrom, ...hearing.tokens]);
+			else if (punctuality(pace) === 'gone') throw new Refusal('stalled');
 		}
 	} catch (error) {
-		if (codeOf(error) === 'internal') ports.log('follow-failed', { error: String(error) });
-		channel.abort();
-		yield lost(codeOf(error));
+		const code = codeOf(error);
+		if (code === 'internal') ports.log('follow-failed', { error: String(error) });
+		// One that stalls may still seal what it delivered; any other has ended its channel or broken its rules.
+		if (code !== 'stalled') channel.abort();
+		return leave(hearing, code, undefined, ports);
 	} finally {
 		signal.removeEventListener('abort', stop);
 	}
 }
 
-/** What the map says it is; `malformed` and friends when it is none. */
-function typeOf(bytes: Uint8Array): unknown {
-	const value = decodeCanonical(bytes, MAX_CHANNEL_MESSAGE);
-	return typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined;
+/** Prefill as promised; then the given tokens, which run one by one so that the answer is exact (docs/spec/engine.md). */
+function firstWordMs(hired: HiredJob, tokensPerSecond: number): number {
+	const given = hired.assignment.body.continueFrom.length;
+	return hired.executor.bid.firstTokenMs + (1_000 * given) / Math.max(0.001, tokensPerSecond);
 }
 
-function fromExecutor(signed: Signed<unknown>, hired: HiredJob): void {
-	if (!equalBytes(signed.signer, hired.executor.signed.signer)) throw new Refusal('wrong-signer');
-}
-
-async function acknowledge(
-	transcript: Transcript,
-	checkpoint: Acknowledgement['checkpoint'],
-	hired: HiredJob,
-	ports: NodePorts
-): Promise<Signed<Acknowledgement>> {
-	const body: Acknowledgement = {
-		job: transcript.job,
-		epoch: transcript.epoch,
-		checkpoint,
-		tokens: transcript.position,
-		chain: transcript.chain,
-		issuedAt: ports.clock.now(),
-		extensions: {}
+function leave(hearing: Hearing, code: Code, receipt: Signed<ExecutionReceipt> | undefined, ports: NodePorts): Left {
+	const { hired, acknowledged, tokens } = hearing;
+	const run = hired.assignment.body;
+	const part: Part = {
+		pricePer1k: hired.executor.sameAccount ? 0 : run.pricePer1k,
+		startPosition: run.continueFrom.length,
+		answerTokens: receipt?.body.answerTokens ?? hearing.acknowledgedTokens,
+		price: receipt?.body.price
 	};
-	return seal(acknowledgement, body, hired.job.key);
-}
-
-async function cancel(hired: HiredJob, reason: 'stopped' | 'deadline', ports: NodePorts): Promise<void> {
-	const { job, epoch } = hired.assignment.body;
-	const message = await seal(
-		jobCancel,
-		{ job, epoch, reason, issuedAt: ports.clock.now(), extensions: {} },
-		hired.job.key
-	);
-	await hired.channel.send(message.bytes).catch(() => undefined);
-}
-
-function factsOf(
-	hired: HiredJob,
-	wish: Wish,
-	transcript: Transcript,
-	tokens: readonly number[],
-	text: string,
-	cancelled: boolean,
-	ports: NodePorts
-): Parameters<typeof checkReceipt>[1] {
-	const { job, executor, assignment } = hired;
-	const run = assignment.body;
+	const proof = receipt?.cid ?? acknowledged;
+	const lost: OriginateEvent = {
+		type: 'lost',
+		code,
+		tokens: hearing.position - hired.startedFrom,
+		receipt: (proof ?? run.predecessors.at(-1))?.toString()
+	};
 	return {
-		job: job.id,
-		epoch: run.epoch,
-		announcement: executor.bid.announcement,
-		assignment: assignment.cid,
-		policy: policyHash(job.announcement.body.policy),
-		executorNode: executor.signed.signer,
-		executorAccount: executor.accountKey,
-		originator: job.key.publicKey,
-		model: executor.bid.model,
-		sampling: run.sampling,
-		seed: hired.seed,
-		startPosition: transcript.start,
-		answerTokens: transcript.position - transcript.start,
-		minTokens: run.minTokens,
-		mostPromptTokens: mostPromptTokens(wish),
-		pricePer1k: executor.sameAccount ? 0 : run.pricePer1k,
-		sameAccount: executor.sameAccount,
-		cancelled,
-		promptCommitment: commit(run.salt, 'prompt', run.turns),
-		outputCommitment: commit(run.salt, 'output', { tokens: tokens.slice(transcript.start), text }),
-		chain: transcript.chain,
-		lastCheckpoint: transcript.lastCheckpoint,
-		predecessors: run.predecessors,
-		assignedAt: run.issuedAt,
-		now: ports.clock.now()
+		hearing,
+		code,
+		shown: [...run.continueFrom, ...tokens],
+		proof,
+		parts: [...hired.parts, part],
+		over: hearing.cancelled || hearing.position >= run.maxTokens || ports.clock.monotonic() >= hired.deadlineAt,
+		ending: receipt?.body.status === 'partial' ? finished(hired, receipt) : lost
 	};
 }
 
-function outcome(receipt: Signed<ExecutionReceipt>, lost: (code: Code) => OriginateEvent): OriginateEvent {
-	const { status, code, answerTokens, decodeMs, price, droppedTurns } = receipt.body;
-	if (status === 'failed') return { ...lost(codeOf({ code })), receipt: receipt.cid.toString() } as OriginateEvent;
+function finished(hired: HiredJob, receipt: Signed<ExecutionReceipt>): OriginateEvent {
+	const { status, promptTokens, startPosition, answerTokens, decodeMs, price, droppedTurns } = receipt.body;
 	return {
 		type: 'finished',
-		status,
+		// A failed one is told as lost.
+		status: status === 'failed' ? 'partial' : status,
 		receipt: receipt.cid.toString(),
-		tokens: answerTokens,
+		tokens: startPosition + answerTokens - hired.startedFrom,
 		tokensPerSecond: decodeMs > 0 ? (1000 * answerTokens) / decodeMs : 0,
-		price,
+		price: price + owedFor(hired.parts, Math.max(0, promptTokens - startPosition)),
 		droppedTurns
 	};
 }

@@ -1,16 +1,17 @@
 /** Step 6: a direct encrypted channel to the chosen executor; only now, and only there, does the prompt leave. */
 import type { Channel } from '#lib/ports/mesh.ts';
 import type { Choice } from '#lib/market/select.ts';
-import { assignJob, type AssignJob } from '#lib/protocol/assignment.ts';
+import type { Part } from '#lib/market/price.ts';
+import { assignJob, type AssignJob, type SeedOrigin } from '#lib/protocol/assignment.ts';
 import { commitNonce, seedOf } from '#lib/protocol/bid.ts';
-import { equalBytes } from '#lib/protocol/encode.ts';
+import { equalBytes, type Link } from '#lib/protocol/encode.ts';
 import { open, seal, type Signed } from '#lib/protocol/envelope.ts';
 import { codeOf, isCode, Refusal } from '#lib/protocol/errors.ts';
 import { jobStatus, type JobStatusUpdate } from '#lib/protocol/status.ts';
 import type { Wish } from './app.ts';
 import type { AnnouncedJob } from './announce.ts';
 import type { RankedJob, SignedBid } from './bidding.ts';
-import type { OriginateEvent } from './events.ts';
+import type { ExecutorFacts, OriginateEvent } from './events.ts';
 import { Inbox, pour, within, type JobMail } from './inbox.ts';
 import type { NodePorts } from './ports.ts';
 
@@ -20,10 +21,28 @@ export interface HiredJob {
 	readonly executor: SignedBid;
 	readonly assignment: Signed<AssignJob>;
 	readonly seed: Uint8Array;
+	/** What the seed was made of: later executors of the job go on with it. */
+	readonly seedFrom: SeedOrigin;
 	readonly channel: Channel;
 	readonly inbox: Inbox<JobMail>;
-	/** Monotonic ms when the assignment left. */
-	readonly assignedAt: number;
+	/** Monotonic ms when the policy's time is over. */
+	readonly deadlineAt: number;
+	/** Answer position the job began at, whoever began it. */
+	readonly startedFrom: number;
+	/** What earlier executors of the job can prove, oldest first. */
+	readonly parts: readonly Part[];
+}
+
+/** Where an executor begins; earlier executors of the job leave it to the next. */
+export interface Beginning extends Pick<HiredJob, 'startedFrom' | 'parts'> {
+	readonly epoch: number;
+	/** Every token shown so far. */
+	readonly continueFrom: readonly number[];
+	readonly predecessors: readonly Link[];
+	/** Undefined for the first: its own nonces make the seed. */
+	readonly seedFrom: SeedOrigin | undefined;
+	/** Undefined for the first: its assignment starts the policy's time. */
+	readonly deadlineAt: number | undefined;
 }
 
 /** Offers tried one after the other before the job counts as failed. */
@@ -40,11 +59,14 @@ export async function* hire(
 	ports: NodePorts,
 	signal: AbortSignal
 ): AsyncGenerator<OriginateEvent, HiredJob, void> {
+	const { continueFrom } = wish;
+	const first = { continueFrom, startedFrom: continueFrom.length, predecessors: [], parts: [] };
 	let last = new Refusal('no-bids');
 	for (const [i, choice] of ranked.choices.slice(0, MAX_TRIES).entries()) {
 		if (signal.aborted) throw new Refusal('aborted');
+		const beginning: Beginning = { ...first, epoch: i + 1, seedFrom: undefined, deadlineAt: undefined };
 		try {
-			const hired = await assign(ranked.job, choice, i + 1, wish, ports, signal);
+			const hired = await assign(ranked.job, choice, beginning, wish, ports, signal);
 			yield { type: 'assigned', executor: facts(choice.heard), reason: choice.reason };
 			return hired;
 		} catch (error) {
@@ -56,7 +78,8 @@ export async function* hire(
 	throw last;
 }
 
-function facts(heard: SignedBid): Extract<OriginateEvent, { type: 'assigned' }>['executor'] {
+/** What a person wants to know of a bidder. */
+export function facts(heard: SignedBid): ExecutorFacts {
 	return {
 		id: heard.executor,
 		account: heard.account,
@@ -68,42 +91,49 @@ function facts(heard: SignedBid): Extract<OriginateEvent, { type: 'assigned' }>[
 	};
 }
 
-async function assign(
+/** Reaches one bidder and has it accept. Refusals: those of `mesh.open` and of `acceptance`. */
+export async function assign(
 	job: AnnouncedJob,
 	choice: Choice<SignedBid>,
-	epoch: number,
+	beginning: Beginning,
 	wish: Wish,
 	ports: NodePorts,
-	signal: AbortSignal
+	signal: AbortSignal,
+	reachMs = REACH_MS
 ): Promise<HiredJob> {
 	const { bid, signed, executor, sameAccount } = choice.heard;
-	const channel = await within(ports.clock, REACH_MS, 'unreachable', ports.mesh.open(executor, bid.addresses, signal));
+	const { epoch, continueFrom, predecessors, startedFrom, parts } = beginning;
+	const channel = await within(ports.clock, reachMs, 'unreachable', ports.mesh.open(executor, bid.addresses, signal));
 	try {
 		const body: AssignJob = {
 			job: job.id,
 			epoch,
 			bid: signed.cid,
 			turns: [...wish.turns],
-			continueFrom: [...wish.continueFrom],
+			continueFrom: [...continueFrom],
 			sampling: wish.sampling,
 			minTokens: wish.minTokens,
 			maxTokens: wish.maxTokens,
 			pricePer1k: bid.pricePer1k,
 			originatorNonce: ports.random.bytes(32),
+			...(beginning.seedFrom === undefined ? {} : { seedFrom: beginning.seedFrom }),
 			salt: ports.random.bytes(32),
 			...(sameAccount ? { kin: ports.identity.certificate } : {}),
-			predecessors: [],
+			predecessors: [...predecessors],
 			issuedAt: ports.clock.now(),
 			extensions: {}
 		};
 		const assignment = await seal(assignJob, body, job.key);
 		const inbox = new Inbox<JobMail>(ports.clock);
 		void pour(channel, inbox);
-		const assignedAt = ports.clock.monotonic();
+		const deadlineAt = beginning.deadlineAt ?? ports.clock.monotonic() + job.policy.deadlineMs;
 		await channel.send(assignment.bytes);
-		const status = await acceptance(inbox, choice.heard, body, ports);
-		const seed = seedOf(job.id, epoch, body.originatorNonce, status);
-		return { job, executor: choice.heard, assignment, seed, channel, inbox, assignedAt };
+		const executorNonce = await acceptance(inbox, choice.heard, body, ports);
+		const { originatorNonce } = body;
+		const seedFrom = beginning.seedFrom ?? { epoch, originatorNonce, executorNonce };
+		const seed = seedOf(job.id, seedFrom.epoch, seedFrom.originatorNonce, seedFrom.executorNonce);
+		const hired = { job, executor: choice.heard, assignment, seed, seedFrom, channel, inbox };
+		return { ...hired, deadlineAt, startedFrom, parts };
 	} catch (error) {
 		channel.abort();
 		throw error;

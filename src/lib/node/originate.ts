@@ -6,8 +6,10 @@ import type { OriginateEvent } from './events.ts';
 import type { NodePorts } from './ports.ts';
 import { announce } from './announce.ts';
 import { collectBids } from './bidding.ts';
-import { hire } from './hire.ts';
-import { follow } from './follow.ts';
+import { hire, type HiredJob } from './hire.ts';
+import { follow, type Left } from './follow.ts';
+import { handOver } from './hand-over.ts';
+import { Spares } from './spares.ts';
 import { listen, recordJob, type JobRecord } from './record.ts';
 import type { ExecutionPolicy } from '#lib/protocol/policy.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
@@ -23,17 +25,25 @@ export async function* originate(
 	signal: AbortSignal
 ): AsyncGenerator<OriginateEvent, void, void> {
 	let record: JobRecord | undefined;
+	let spares: Spares | undefined;
 	try {
 		const job = await announce(wish, policy, ports);
 		record = recordJob(job, wish, ports);
 		const bids = collectBids(job, ports, signal);
 		const ranked = yield* listen(record, bids);
-		const hired = yield* listen(record, hire(ranked, wish, ports, signal));
-		yield* listen(record, follow(hired, wish, ports, signal));
+		spares = new Spares(ranked, wish, ports);
+		let hired: HiredJob | undefined = yield* listen(record, hire(ranked, wish, ports, signal));
+		spares.hired(hired);
+		while (hired !== undefined) {
+			const left: Left | undefined = yield* listen(record, follow(hired, spares, ports, signal));
+			hired = left && (yield* listen(record, handOver(left, wish, spares, ports, signal)));
+		}
 	} catch (error) {
 		const failed: OriginateEvent = { type: 'failed', code: codeOf(error) };
 		if (codeOf(error) === 'internal') ports.log('originate-failed', { error: String(error) });
 		await record?.note(failed);
 		yield failed;
+	} finally {
+		spares?.close();
 	}
 }

@@ -8,7 +8,7 @@ import { codeOf } from '#lib/protocol/errors.ts';
 import { toHex } from '#lib/protocol/encode.ts';
 import type { AnnouncedJob } from './announce.ts';
 import type { Wish } from './app.ts';
-import type { OriginateEvent } from './events.ts';
+import type { ExecutorFacts, OriginateEvent } from './events.ts';
 import type { NodePorts } from './ports.ts';
 
 /** The originator's row of one job, kept in step with its events. */
@@ -33,6 +33,19 @@ export function recordJob(job: AnnouncedJob, wish: Wish, ports: NodePorts): JobR
 		row = next;
 		return quietly(ports, ports.store.jobs.put(row));
 	};
+	const choose = (executor: ExecutorFacts, reason: string) =>
+		quietly(
+			ports,
+			ports.store.bids.put({
+				id: `${job.hex}:${executor.id}`,
+				job: job.hex,
+				executor: executor.id,
+				heardAt: ports.clock.now(),
+				pricePer1k: executor.pricePer1k,
+				chosen: true,
+				reason
+			})
+		);
 	void save(row);
 	return {
 		note: async (event) => {
@@ -51,19 +64,11 @@ export function recordJob(job: AnnouncedJob, wish: Wish, ports: NodePorts): JobR
 						})
 					);
 				case 'assigned':
-					void quietly(
-						ports,
-						ports.store.bids.put({
-							id: `${job.hex}:${event.executor.id}`,
-							job: job.hex,
-							executor: event.executor.id,
-							heardAt: ports.clock.now(),
-							pricePer1k: event.executor.pricePer1k,
-							chosen: true,
-							reason: event.reason
-						})
-					);
+					void choose(event.executor, event.reason);
 					return save({ ...row, state: 'assigned', executor: event.executor.id, model: event.executor.model });
+				case 'handed-over':
+					void choose(event.to, `after ${event.position} tokens: ${event.why}`);
+					return save({ ...row, state: 'assigned', executor: event.to.id });
 				case 'accepted':
 					return save({ ...row, state: 'running' });
 				case 'checkpoint':

@@ -44,8 +44,10 @@ export interface Message {
 export interface Answer {
 	readonly by: 'device' | 'mesh' | 'fixed';
 	readonly status: 'running' | 'done' | 'stopped' | 'lost' | 'failed';
-	/** Readable name of the model; its id stands in the receipt. */
+	/** Readable name of the model. */
 	readonly model: string | undefined;
+	/** Its id: whoever goes on must read the same tokens. Missing in records of before it was kept. */
+	readonly modelId?: string | undefined;
 	/** PeerId of the executor for mesh answers. */
 	readonly executor: string | undefined;
 	readonly region: string | undefined;
@@ -61,6 +63,8 @@ export interface Answer {
 	readonly code: string | undefined;
 	/** Text positions (in characters) at which another executor went on. */
 	readonly seams: readonly number[];
+	/** Those of them after which the words may differ from an unbroken answer: another engine or other weights went on. */
+	readonly roughSeams?: readonly number[] | undefined;
 }
 
 /** A job this account asked for. */

@@ -10,13 +10,30 @@ import { concat, encodeCanonical, utf8 } from './encode.ts';
 import { kind, type BodyOf } from './envelope.ts';
 import { MAX_ANSWER_TOKENS, MAX_CHANNEL_MESSAGE, MAX_PRICE, MAX_PROMPT_BYTES, MAX_TURNS } from './limits.ts';
 import { MAX_CANDIDATES } from './sampler.ts';
-import { blob, bytes, extensions, fields, integer, link, list, optional, stamp, text, word } from './shape.ts';
+import {
+	blob,
+	bytes,
+	extensions,
+	fields,
+	integer,
+	link,
+	list,
+	optional,
+	stamp,
+	text,
+	word,
+	type Infer
+} from './shape.ts';
 
 export const samplingShape = fields({
 	temperatureMilli: integer(0, 2000),
 	topK: integer(1, MAX_CANDIDATES),
 	topPMilli: integer(1, 1000)
 });
+
+/** Where the seed of a continued job comes from: the first epoch that was accepted, and both halves of its seed. */
+const seedOrigin = fields({ epoch: integer(1, 65_535), originatorNonce: bytes(32), executorNonce: bytes(32) });
+export type SeedOrigin = Infer<typeof seedOrigin>;
 
 const turn = fields({ role: word('system', 'user', 'assistant'), content: text(MAX_PROMPT_BYTES) });
 
@@ -37,6 +54,8 @@ export const assignJob = kind(
 		/** Microcredits per 1,000 tokens, as bid. */
 		pricePer1k: integer(0, MAX_PRICE),
 		originatorNonce: bytes(32),
+		/** After a hand-over the draws go on under the seed they began with (docs/decisions/hand-over.md); absent: this epoch's own nonces. */
+		seedFrom: optional(seedOrigin),
 		/** Keys the commitments of this job; known to both sides only. */
 		salt: bytes(32),
 		/** NodeCertificateV1 of the originator's node, given only to a node of the same account: such jobs are free. */

@@ -57,7 +57,7 @@ export function commitNonce(nonce: Uint8Array): Uint8Array {
 	return sha256(concat(utf8('fireweed/nonce/1'), nonce));
 }
 
-/** The sampler's seed of one run: both halves, bound to job and epoch. */
+/** The sampler's seed: both halves, bound to the job and the epoch in which they met. It outlives that epoch when another executor goes on. */
 export function seedOf(
 	job: Uint8Array,
 	epoch: number,

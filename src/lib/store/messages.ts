@@ -6,6 +6,7 @@ const answer: Shape<Answer> = {
 	by: oneOf('device', 'mesh', 'fixed'),
 	status: oneOf('running', 'done', 'stopped', 'lost', 'failed'),
 	model: maybe(text),
+	modelId: maybe(text),
 	executor: maybe(text),
 	region: maybe(text),
 	tokens: listOf(count),
@@ -14,6 +15,7 @@ const answer: Shape<Answer> = {
 	receipt: maybe(text),
 	code: maybe(text),
 	seams: listOf(count),
+	roughSeams: maybe(listOf(count)),
 	sameAccount: maybe(flag)
 };
 

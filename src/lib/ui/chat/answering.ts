@@ -88,6 +88,7 @@ export function hearDevice(state: Running, event: LocalEvent): Running {
 					status: event.status === 'success' ? 'done' : 'stopped',
 					tokensPerSecond: event.tokensPerSecond,
 					model: event.modelName,
+					modelId: event.model,
 					price: 0
 				}),
 				droppedTurns: event.droppedTurns
@@ -119,6 +120,7 @@ export function hearMesh(state: Running, event: OriginateEvent): Running {
 					executor: executor.id,
 					region: executor.region,
 					model: executor.modelName,
+					modelId: executor.model,
 					sameAccount: executor.sameAccount
 				},
 				{ kind: 'reaching', executor }
@@ -133,6 +135,25 @@ export function hearMesh(state: Running, event: OriginateEvent): Running {
 			return append(state, event.text, event.tokens);
 		case 'checkpoint':
 			return change(state, { receipt: event.receipt });
+		case 'handed-over': {
+			const { message } = state;
+			const { to, exact } = event;
+			const { seams, roughSeams = [] } = message.answer;
+			const at = message.text.length;
+			return change(
+				state,
+				{
+					executor: to.id,
+					region: to.region,
+					model: to.modelName,
+					modelId: to.model,
+					sameAccount: to.sameAccount,
+					seams: [...seams, at],
+					...(exact ? {} : { roughSeams: [...roughSeams, at] })
+				},
+				{ kind: 'reaching', executor: to }
+			);
+		}
 		case 'finished':
 			return {
 				...change(state, {

@@ -1,0 +1,146 @@
+/** Who else would answer: the bids that were not chosen, while they hold, and those that a new announcement of the running job brings. */
+import { owedFor, type Part } from '#lib/market/price.ts';
+import type { Choice } from '#lib/market/select.ts';
+import { successors, type Interrupted } from '#lib/market/succeed.ts';
+import { promptBucket } from '#lib/protocol/announcement.ts';
+import { codeOf } from '#lib/protocol/errors.ts';
+import { judgeGossip } from '#lib/protocol/gossip.ts';
+import { mostPromptTokens } from './announce.ts';
+import type { Wish } from './app.ts';
+import { admitBid, repeat, type RankedJob, type SignedBid } from './bidding.ts';
+import type { HiredJob } from './hire.ts';
+import { Inbox } from './inbox.ts';
+import type { NodePorts } from './ports.ts';
+
+/** A late executor is gone this much later at the most ordinary; a spare bid must still hold then. */
+const WARM_FOR_MS = 5_000;
+/** The job is not announced oftener than this because of an executor that is late again and again. */
+const ASK_AGAIN_MS = 10_000;
+/** How long nobody may answer before nobody is there; bids come within one way there and back over gossip. */
+const NOBODY_LEFT_MS = 800;
+/** The same when the job was announced already, while its executor was late, and nobody came. */
+const STILL_NOBODY_MS = 300;
+/** After the first bid, for one that goes on exactly, or better. */
+const BETTER_MS = 60;
+
+export class Spares {
+	readonly #ranking: RankedJob;
+	readonly #job: RankedJob['job'];
+	readonly #wish: Wish;
+	readonly #ports: NodePorts;
+	readonly #bids = new Map<string, SignedBid>();
+	readonly #announcements: RankedJob['announcements'][number][];
+	readonly #struckOff = new Set<string>();
+	readonly #accounts = new Set<string>();
+	readonly #came: Inbox<true>;
+	#current: HiredJob | undefined;
+	#askedAt: number | undefined;
+	#deaf: () => void = () => undefined;
+
+	constructor(ranked: RankedJob, wish: Wish, ports: NodePorts) {
+		this.#ranking = ranked;
+		this.#job = ranked.job;
+		this.#announcements = [...ranked.announcements];
+		for (const { heard } of ranked.choices) this.#bids.set(heard.executor, heard);
+		this.#wish = wish;
+		this.#ports = ports;
+		this.#came = new Inbox<true>(ports.clock);
+	}
+
+	/** This one has it now; its bid is taken, as are those of the first round that were tried before it. */
+	hired(job: HiredJob): void {
+		const { executor } = job.executor;
+		if (this.#current === undefined) {
+			const chosen = this.#ranking.choices.findIndex(({ heard }) => heard.executor === executor);
+			for (const { heard } of this.#ranking.choices.slice(0, chosen)) this.tried(heard.executor);
+		}
+		this.#current = job;
+		this.tried(executor);
+	}
+
+	/** A bid is taken once, whatever came of it. */
+	tried(executor: string): void {
+		this.#bids.delete(executor);
+	}
+
+	/** The executor is late: unless somebody else would answer, asks for new bids. Costs nothing to call often. */
+	warm(shown: readonly number[]): void {
+		const now = this.#ports.clock.monotonic();
+		if (this.#ranked([], now + WARM_FOR_MS).length > 0) return;
+		if (this.#askedAt !== undefined && now - this.#askedAt < ASK_AGAIN_MS) return;
+		this.#ask(shown).catch((error: unknown) => this.#ports.log('not-announced', { code: codeOf(error) }));
+	}
+
+	/** The executor that has it is lost and does not get it again. Returns who may go on, best first; none when nobody answers in time. */
+	async next(
+		shown: readonly number[],
+		parts: readonly Part[],
+		signal: AbortSignal
+	): Promise<readonly Choice<SignedBid>[]> {
+		const { clock } = this.#ports;
+		if (this.#current !== undefined) {
+			this.#struckOff.add(this.#current.executor.executor);
+			this.#accounts.add(this.#current.executor.account);
+		}
+		const found = () => this.#ranked(parts, clock.monotonic());
+		if (found().length > 0) return found();
+		const asked = this.#askedAt !== undefined && clock.monotonic() - this.#askedAt < ASK_AGAIN_MS;
+		this.#came.empty();
+		await this.#ask(shown);
+		const end = clock.monotonic() + (asked ? STILL_NOBODY_MS : NOBODY_LEFT_MS);
+		const stop = () => this.#came.put(true);
+		signal.addEventListener('abort', stop, { once: true });
+		try {
+			while (found().length === 0 && clock.monotonic() < end && !signal.aborted)
+				await this.#came.take(end - clock.monotonic());
+			if (found().length > 0) await clock.sleep(BETTER_MS, signal).catch(() => undefined);
+			return found();
+		} finally {
+			signal.removeEventListener('abort', stop);
+		}
+	}
+
+	/** Hears no more bids. */
+	close(): void {
+		this.#deaf();
+	}
+
+	#ranked(parts: readonly Part[], now: number): Choice<SignedBid>[] {
+		const { announcement, policy } = this.#job;
+		if (this.#current === undefined) return [];
+		const job: Interrupted = {
+			announcement: announcement.body,
+			policy,
+			model: this.#current.executor.bid.model,
+			struckOff: this.#struckOff,
+			accounts: this.#accounts,
+			spent: owedFor(parts, mostPromptTokens({ turns: this.#wish.turns, continueFrom: [] }))
+		};
+		return successors([...this.#bids.values()], job, now);
+	}
+
+	/** The same job once more, for the model whose tokens were shown, as long as it has become. Never the prompt. */
+	async #ask(shown: readonly number[]): Promise<void> {
+		const { mesh, crypto, clock } = this.#ports;
+		const model = this.#current?.executor.bid.model.id;
+		this.#askedAt = clock.monotonic();
+		this.#deaf();
+		this.#deaf = mesh.subscribe(
+			'fireweed/1/bids',
+			(bytes) => judgeGossip('fireweed/1/bids', bytes, crypto, clock.now()),
+			(bytes) => void this.#hear(bytes)
+		);
+		const { turns } = this.#wish;
+		const promptTokens = promptBucket(mostPromptTokens({ turns, continueFrom: shown }));
+		const change = { ...(model === undefined ? {} : { model }), promptTokens };
+		this.#announcements.push(await repeat(this.#job, change, this.#ports));
+	}
+
+	async #hear(bytes: Uint8Array): Promise<void> {
+		const word = await admitBid(bytes, this.#job, this.#announcements, this.#ports);
+		if (word?.type !== 'offer') return;
+		// The newest: an executor keeps one open bid for each job.
+		this.#bids.set(word.executor, word.offer);
+		this.#came.put(true);
+	}
+}
