@@ -10,9 +10,11 @@ import type { RecordedModel } from '../messages.ts';
 import type { Aborted, Core } from '../serve.ts';
 import type { Bytes, ModelBytes } from './files.ts';
 import { checkRequest, columns, promptWidths, run, type CachedPrompt } from './generate.ts';
+import type { GraphDescription } from './graph.ts';
 import type { Model } from './model.ts';
 import { cardOf, here, json, openGraph, openWords, verifyAll } from './opened.ts';
 import type { PromptMaker } from './prompt.ts';
+import { checkConsistency, CONSISTENCY_TOLERANCE } from './consistency.ts';
 import { checkReference, parseReference } from './reference.ts';
 import { openModel } from './session.ts';
 import type { Text } from './text.ts';
@@ -50,7 +52,11 @@ export async function openCore(bytes: ModelBytes, record: RecordedModel, compone
 		if (!card.stopTokens.every((token) => token < card.vocabularySize)) {
 			throw new Refusal('model-unsupported', 'a stop token that it cannot write');
 		}
-		const { tokensPerSecond, selfTest } = await selfTested(model, bytes.reference, components);
+		const { stopTokens } = card;
+		// Only what the record has was verified.
+		const reference = record.files.reference && bytes.reference;
+		const init = { stopTokens, reference, tolerance: toleranceOf(graph) };
+		const { tokensPerSecond, selfTest } = await selfTested(model, init, components);
 		const device = { threads, adapter: undefined, f16: false, subgroups: false };
 		return coreOf({ card, tokensPerSecond, selfTest, device }, { model, ...words }, components);
 	} catch (error) {
@@ -59,9 +65,27 @@ export async function openCore(bytes: ModelBytes, record: RecordedModel, compone
 	}
 }
 
-function selfTested(model: Model, reference: Bytes | undefined, { monotonic }: CoreComponents) {
-	if (reference === undefined) throw new Refusal('model-unsupported', 'no self-test for it yet');
-	return checkReference(model, parseReference(json(reference)), monotonic);
+/** 4-bit weights often come with keys, values and logits in half precision, which then sets how far two right runs may differ. */
+function toleranceOf({ precision, outputs }: GraphDescription): number {
+	const half = outputs.some(({ type }) => type === 'float16');
+	return Math.max(CONSISTENCY_TOLERANCE[precision], half ? CONSISTENCY_TOLERANCE.fp16 : 0);
+}
+
+interface SelfTestInit {
+	readonly stopTokens: readonly number[];
+	readonly reference: Bytes | undefined;
+	readonly tolerance: number;
+}
+
+/** Against the logits it was released with, or, where there are none, against itself. */
+function selfTested(
+	model: Model,
+	{ stopTokens, reference, tolerance }: SelfTestInit,
+	{ monotonic, breathe }: CoreComponents
+) {
+	if (reference !== undefined) return checkReference(model, parseReference(json(reference)), monotonic, breathe);
+	const { vocabularySize } = model;
+	return checkConsistency(model, { vocabularySize, stopTokens, tolerance, monotonic, breathe });
 }
 
 interface Parts {
