@@ -5,6 +5,7 @@
 import { createModels } from '#lib/engine/library/models.ts';
 import { POCKET } from '#lib/engine/pocket.ts';
 import { POCKET_FILES } from '#lib/engine/pocket-files.ts';
+import { webllmSource } from '#lib/engine/webllm-source.ts';
 import { openCrypto } from '#lib/keys/crypto.ts';
 import { isSharedOrigin, openKeys } from '#lib/keys/keys.ts';
 import { consoleLog } from '#lib/logger.ts';
@@ -73,9 +74,17 @@ export async function createTab(): Promise<App> {
 		jobKey: () => keys.jobKey(),
 		offering: (model) => offers.offering(model)
 	};
+	const { gpu, storage: disk, locks } = navigator as Partial<Navigator>;
 	const models = createModels({
 		clock,
-		builtIn: { model: POCKET, addresses: POCKET_FILES, licence: 'MIT' }
+		builtIn: { model: POCKET, addresses: POCKET_FILES, licence: 'MIT' },
+		others: webllmSource({
+			clock,
+			gpu,
+			caches: (globalThis as Partial<typeof globalThis>).caches,
+			storage: disk,
+			locks
+		})
 	});
 	const here = new Here({ models, store, now: Date.now });
 	// The built-in model answers meanwhile.

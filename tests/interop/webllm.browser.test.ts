@@ -80,7 +80,12 @@ describe('files', () => {
 			).toEqual([...GOOD.keys()].sort());
 			expect(Object.keys(await kept(id))).toHaveLength(GOOD.size);
 			const bytes = [...GOOD.values()].reduce((sum, file) => sum + file.length, 0);
-			expect(await web.page.evaluate((name) => harness.size(name), id)).toEqual({ files: GOOD.size, bytes });
+			expect(await web.page.evaluate((name) => harness.size(name), id)).toEqual({
+				files: GOOD.size,
+				bytes,
+				total: bytes,
+				whole: true
+			});
 			// The package's own caches are never made.
 			expect(
 				(await web.page.evaluate(() => harness.cacheNames())).filter((name) => name.startsWith('webllm/'))
@@ -174,7 +179,7 @@ describe('files', () => {
 	);
 
 	it(
-		'asks the same server once more, past the HTTP cache',
+		'are asked for once more at the same server',
 		async () => {
 			web.serve({ a: GOOD }, [{ kind: 'flip', mirror: 'a', file: SHARD, at: 77, times: 1 }]);
 			await setup({ model: model(['a']) });
