@@ -48,8 +48,7 @@ describe('mlc-chat-config.json', () => {
 		['no separators', { conv_template: { ...conv, seps: [] } }],
 		['three separators', { conv_template: { ...conv, seps: ['a', 'b', 'c'] } }],
 		['a role that is a number', { conv_template: { ...conv, roles: { user: 1, assistant: 'a' } } }],
-		['an endless template', { conv_template: { ...conv, system_template: 'x'.repeat(1e6) } }],
-		['a system message inside a turn', { conv_template: { ...conv, add_role_after_system_message: false } }]
+		['an endless template', { conv_template: { ...conv, system_template: 'x'.repeat(1e6) } }]
 	])('with %s is refused', (_, change) =>
 		expect(refusal(() => parseChatConfig(bytes({ ...config, ...change })))).toBe('model-unsupported')
 	);
@@ -166,6 +165,26 @@ describe('the conversation', () => {
 			'3',
 			']\n<|assistant|>:>'
 		]);
+	});
+
+	test('puts a system message into the first turn where the template says so', () => {
+		const { conversation } = parseChatConfig(
+			bytes({
+				...config,
+				conv_template: {
+					...(config['conv_template'] as object),
+					system_template: '[INST] {system_message}\n',
+					add_role_after_system_message: false,
+					roles: { user: '[INST] ', assistant: ' [/INST]' }
+				}
+			})
+		);
+		const template = templateOf(conversation);
+		const whole = (roles: ('system' | 'user' | 'assistant')[]) => template.pieces(roles)?.join('|');
+		expect(whole(['system', 'user'])).toBe('[INST] |0|\n|1|<|end|> [/INST]');
+		expect(whole(['user', 'assistant', 'user'])).toBe('[INST] \n|0|<|end|> [/INST]|1|<|end|>[INST] |2|<|end|> [/INST]');
+		const bare = templateOf({ ...conversation, systemTemplate: '' });
+		expect(bare.pieces(['user'])?.join('|')).toBe('[INST] |0|<|end|> [/INST]');
 	});
 
 	test.each([

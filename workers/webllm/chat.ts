@@ -79,15 +79,16 @@ function vocabularyOf(file: unknown, most: number): ReadonlyMap<string, number> 
 export function templateOf(conversation: Conversation): ChatTemplate {
 	const { systemTemplate, systemMessage, roles, templates, contentSeparator, emptySeparator, separators } =
 		conversation;
-	const turn = (role: 'user' | 'assistant', end: string) => {
+	const turn = (role: 'user' | 'assistant', end: string, speaker = roles[role] + contentSeparator) => {
 		const body = templates[role].replace('{function_string}', '');
-		return around(`${roles[role]}${contentSeparator}${body}${end}`, `{${role}_message}`);
+		return around(`${speaker}${body}${end}`, `{${role}_message}`);
 	};
 	const places = {
 		system: around(systemTemplate, '{system_message}'),
 		user: turn('user', separators[0]),
 		assistant: turn('assistant', separators[1])
 	};
+	const nameless = turn('user', separators[0], '');
 	// Not in the template's own place: a message that holds `{user_message}` must stay as it is.
 	const preset = systemTemplate.split('{system_message}').join(systemMessage);
 	return {
@@ -95,8 +96,10 @@ export function templateOf(conversation: Conversation): ChatTemplate {
 		trims: () => false,
 		pieces(turns) {
 			const pieces = [turns[0] === 'system' ? '' : preset];
+			const first = turns[0] === 'system' ? 1 : 0;
+			const joined = !conversation.roleAfterSystem && (first === 1 ? systemTemplate : preset) !== '';
 			turns.forEach((role, i) => {
-				const [before, after] = places[role];
+				const [before, after] = joined && i === first && role === 'user' ? nameless : places[role];
 				pieces[pieces.length - 1] += before;
 				if (after !== undefined) pieces.push(String(i), after);
 			});

@@ -17,7 +17,6 @@ export interface Attempt {
 	readonly length: number | undefined;
 	/** No more is read. */
 	readonly most: number;
-	readonly cache: RequestCache;
 	readonly stallMs: number;
 	/** Bytes of the file that are here, again and again. */
 	onBytes(bytes: number): void;
@@ -36,7 +35,8 @@ export async function download(fetch: typeof globalThis.fetch, attempt: Attempt)
 	const start = attempt.have.reduce((sum, piece) => sum + piece.length, 0);
 	try {
 		const response = await fetch(attempt.address, {
-			cache: attempt.cache,
+			// The shelf keeps it; a second copy in the HTTP cache would take gigabytes, and a damaged one there would come again.
+			cache: 'no-store',
 			credentials: 'omit',
 			referrerPolicy: 'no-referrer',
 			signal: stalled.signal,

@@ -33,6 +33,8 @@ export interface Conversation {
 	readonly emptySeparator: string;
 	/** After a person's turn, after an answer. */
 	readonly separators: readonly [string, string];
+	/** Whether a person's first turn says whose it is also after a system message; Llama 2 and Mistral put both into one. */
+	readonly roleAfterSystem: boolean;
 	readonly stopTexts: readonly string[];
 }
 
@@ -62,7 +64,6 @@ export function parseChatConfig(bytes: Uint8Array): ChatConfig {
 	const templates = object(template['role_templates'] ?? {}, 'role_templates');
 	const separators = strings(template['seps'], 2, 'seps');
 	if (separators.length === 0) throw unsupported('no separators');
-	if (template['add_role_after_system_message'] === false) throw unsupported('a system message inside a turn');
 	const tokenizers = strings(file['tokenizer_files'], 32, 'tokenizer_files');
 	if (!tokenizers.includes(TOKENIZER_FILE)) throw unsupported('no tokenizer.json');
 	const first = separators[0] as string;
@@ -88,6 +89,7 @@ export function parseChatConfig(bytes: Uint8Array): ChatConfig {
 			contentSeparator: text(template['role_content_sep'] ?? ': ', 'role_content_sep'),
 			emptySeparator: text(template['role_empty_sep'] ?? ': ', 'role_empty_sep'),
 			separators: [first, separators[1] ?? first],
+			roleAfterSystem: template['add_role_after_system_message'] !== false,
 			stopTexts: strings(template['stop_str'] ?? [], MAX_STOPS, 'stop_str')
 		}
 	};

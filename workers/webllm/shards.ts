@@ -8,7 +8,7 @@ import { digest, toHex } from '../cpu/digest.ts';
 import { Broken, download } from './download.ts';
 import { PIECE_BYTES, type Ledger, type Shelf } from './shelf.ts';
 
-/** Attempts at one address: the second goes on after a cut, or past the HTTP cache after wrong bytes. */
+/** Attempts at one address: the second goes on after a cut, or begins anew after wrong bytes. */
 const ATTEMPTS = 2;
 
 /** One file to have. */
@@ -57,17 +57,16 @@ export function openFiles(components: FilesComponents): Files {
 	}
 
 	async function fetched(wanted: Wanted): Promise<Uint8Array<ArrayBuffer>> {
-		const { name, addresses, most } = wanted;
+		const { name, addresses } = wanted;
 		const file = expected(wanted);
 		const length = file?.bytes ?? wanted.bytes;
 		let wrong = false;
 		let why = 'no address';
 		for (const address of addresses) {
-			let cache: RequestCache = 'default';
 			let resume = true;
 			for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
 				try {
-					const bytes = await one(wanted, address, length, cache, resume);
+					const bytes = await one(wanted, address, length, resume);
 					const found = { sha256: toHex(await digest(bytes)), bytes: bytes.length };
 					if (file !== undefined && (found.sha256 !== file.sha256 || found.bytes !== file.bytes))
 						throw new Broken('bad', 'hash differs');
@@ -82,22 +81,20 @@ export function openFiles(components: FilesComponents): Files {
 					if (error.kind === 'gone') break;
 					if (error.kind === 'bad') {
 						wrong = true;
-						// Pieces that led to a wrong whole, and the HTTP cache's copy, would lead there again.
+						// Pieces that led to a wrong whole would lead there again.
 						await shelf.dropPieces(name);
-						cache = 'reload';
 						resume = false;
 					}
 				}
 			}
 		}
-		throw new Refusal(wrong ? 'weights-corrupt' : 'engine-load-failed', `${name}: ${why}, ${most} bytes at most`);
+		throw new Refusal(wrong ? 'weights-corrupt' : 'engine-load-failed', `${name}: ${why}`);
 	}
 
 	async function one(
 		{ name, most }: Wanted,
 		address: string,
 		length: number | undefined,
-		cache: RequestCache,
 		resume: boolean
 	): Promise<Uint8Array<ArrayBuffer>> {
 		const large = length !== undefined && length > PIECE_BYTES;
@@ -109,7 +106,6 @@ export function openFiles(components: FilesComponents): Files {
 			have,
 			length,
 			most,
-			cache,
 			stallMs: components.stallMs,
 			onBytes: (bytes) => onBytes(name, bytes),
 			onGrowth(buffer, bytes) {
@@ -129,7 +125,7 @@ export function openFiles(components: FilesComponents): Files {
 		kept: ({ name }) => shelf.has(name),
 		async take(wanted) {
 			const file = expected(wanted);
-			const kept = await shelf.read(wanted.name, file?.bytes ?? wanted.most);
+			const kept = await shelf.read(wanted.name, file?.bytes ?? wanted.bytes, wanted.most);
 			if (kept !== undefined) {
 				if (file !== undefined && kept.length === file.bytes && toHex(await digest(kept)) === file.sha256) {
 					onBytes(wanted.name, kept.length);

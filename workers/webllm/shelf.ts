@@ -15,8 +15,8 @@ const SHA256 = /^[0-9a-f]{64}$/;
 
 export interface Shelf {
 	has(name: string): Promise<boolean>;
-	/** No more than `most` bytes are read; longer ones are undefined, like missing ones. */
-	read(name: string, most: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
+	/** No more than `most` bytes are read, and of a known `length` no other; what does not fit is undefined, like what is missing. */
+	read(name: string, length: number | undefined, most: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
 	/** Refusal `storage-full` or `storage-unavailable`. */
 	keep(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
 	drop(name: string): Promise<void>;
@@ -34,10 +34,10 @@ const pieceKey = (name: string, index: number) => `https://kept.invalid/piece/${
 export async function openShelf(caches: Pick<CacheStorage, 'open'> | undefined, name: string): Promise<Shelf> {
 	const cache = await caches?.open(name).catch(() => undefined);
 	if (cache === undefined) throw new Refusal('storage-unavailable', 'no Cache Storage');
-	const read = async (key: string, most: number) => {
+	const read = async (key: string, length: number | undefined, most: number) => {
 		const found = await cache.match(key);
 		if (found?.body == null) return undefined;
-		return readBounded(found.body, undefined, most, () => {}).catch(() => undefined);
+		return readBounded(found.body, length, most, () => {}).catch(() => undefined);
 	};
 	const put = (key: string, bytes: Uint8Array<ArrayBuffer>) =>
 		cache
@@ -47,14 +47,14 @@ export async function openShelf(caches: Pick<CacheStorage, 'open'> | undefined, 
 			});
 	return {
 		has: async (name) => (await cache.match(fileKey(name))) !== undefined,
-		read: (name, most) => read(fileKey(name), most),
+		read: (name, length, most) => read(fileKey(name), length, most),
 		keep: (name, bytes) => put(fileKey(name), bytes),
 		drop: async (name) => void (await cache.delete(fileKey(name))),
 		async pieces(name, most) {
 			const found: Uint8Array<ArrayBuffer>[] = [];
 			while ((found.length + 1) * PIECE_BYTES <= most) {
-				const piece = await read(pieceKey(name, found.length), PIECE_BYTES);
-				if (piece?.length !== PIECE_BYTES) break;
+				const piece = await read(pieceKey(name, found.length), PIECE_BYTES, PIECE_BYTES);
+				if (piece === undefined) break;
 				found.push(piece);
 			}
 			return found;
