@@ -10,7 +10,7 @@ import { breather } from './serve.ts';
 const channel = new BroadcastChannel(LIBRARY_CHANNEL);
 
 const library = openLibrary({
-	cabinet: openCabinet(() => navigator.storage.getDirectory()),
+	cabinet: openCabinet(() => navigator.storage.getDirectory(), locks()),
 	locks: locks(),
 	channel: {
 		tell: (news) => channel.postMessage(news),

@@ -32,7 +32,7 @@ export interface Cabinet {
 /** A page's types do not know this call, because only workers have it. */
 type WorkerFileHandle = FileSystemFileHandle & { createSyncAccessHandle(): Promise<Drawer> };
 
-export function openCabinet(openStorage: OpenStorage): Cabinet {
+export function openCabinet(openStorage: OpenStorage, locks: Pick<LockManager, 'request'>): Cabinet {
 	return {
 		async folder(name, make) {
 			const shelf = await openShelf(openStorage);
@@ -42,7 +42,7 @@ export function openCabinet(openStorage: OpenStorage): Cabinet {
 			});
 			return handle === undefined ? undefined : folderIn(handle);
 		},
-		list: async () => readShelf(await openShelf(openStorage)),
+		list: async () => readShelf(await openShelf(openStorage), locks),
 		async remove(name) {
 			const shelf = await openShelf(openStorage);
 			await shelf.removeEntry(name, { recursive: true }).catch(() => undefined);

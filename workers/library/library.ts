@@ -60,13 +60,18 @@ export function openLibrary({ cabinet, locks, channel, world }: LibraryComponent
 
 	/** Writes a look down, unless something of that model is kept: then what is known of it stands. */
 	async function entered(name: string, { record }: Pick<Shelved, 'record'>): Promise<Shelved> {
-		const folder = await made(name);
-		const known = await folder.read();
+		const known = await (await cabinet.folder(name, false))?.read();
 		if (known !== undefined && (known.keptBytes > 0 || known.record.parts.some((part) => part.sha256 !== undefined)))
 			return known;
-		await folder.write(record);
-		channel.tell({ kind: 'changed', folder: name });
-		return existing(folder);
+		const options = { ifAvailable: true };
+		return locks.request(lockOf(name), options, async (lock) => {
+			// Another tab has just begun to fetch it: it is not waited for.
+			if (lock === null) return known ?? { folder: name, record, keptBytes: 0 };
+			const folder = await made(name);
+			await folder.write(record);
+			channel.tell({ kind: 'changed', folder: name });
+			return existing(folder);
+		});
 	}
 
 	/** Fills a folder; while that goes on another tab may say that it is to be deleted. */

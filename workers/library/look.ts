@@ -62,16 +62,21 @@ interface Candidate extends Variant {
 export async function describe(place: Place, init: LookInit): Promise<Look | undefined> {
 	const config = await place.text('config.json', MOST_CONFIG_BYTES);
 	if (config === undefined) return undefined;
-	const facts = factsOf(config, await place.text('generation_config.json', MOST_CONFIG_BYTES));
-	const tokenizerConfig = await place.text('tokenizer_config.json', MOST_TOKENIZER_CONFIG_BYTES);
+	// At once: on a slow line every question costs a round trip.
+	const [generation, tokenizerConfig, template, tokenizer, readme] = await Promise.all([
+		place.text('generation_config.json', MOST_CONFIG_BYTES),
+		place.text('tokenizer_config.json', MOST_TOKENIZER_CONFIG_BYTES),
+		place.text('chat_template.jinja', MOST_TEMPLATE_BYTES),
+		place.see('tokenizer.json'),
+		place.opening('README.md', README_BYTES)
+	]);
+	const facts = factsOf(config, generation);
 	if (tokenizerConfig === undefined) throw new Refusal('model-unsupported', 'no tokenizer_config.json');
-	const template = await place.text('chat_template.jinja', MOST_TEMPLATE_BYTES);
 	if (template === undefined && !hasTemplate(tokenizerConfig))
 		throw new Refusal('model-unsupported', 'no chat template');
-	const tokenizer = await place.see('tokenizer.json');
 	if (tokenizer === undefined) throw new Refusal('model-unsupported', 'no tokenizer.json');
 	if ((tokenizer.bytes ?? 0) > MOST_TOKENIZER_BYTES) throw new Refusal('oversized', 'tokenizer.json');
-	const licence = licenceIn(await place.opening('README.md', README_BYTES));
+	const licence = licenceIn(readme);
 	const candidates = init.weights === undefined ? await candidatesIn(place) : await candidatesAt(place, [init.weights]);
 	const taken = best(candidates, facts.kvBytesPerToken, facts.contextTokens, init.facts);
 	if (taken === undefined) throw new Refusal('model-unsupported', 'no weights in ONNX');

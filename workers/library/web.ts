@@ -4,7 +4,9 @@ import type { Place, Sight } from './place.ts';
 import { ask, Broken, lengthOf, validatorOf, type Answer, type Asking, type World } from './request.ts';
 
 /** Statuses by which servers say that there is no such file, some of them to people who are not logged in. */
-const ABSENT = new Set([401, 403, 404, 405, 410, 501]);
+const ABSENT = new Set([401, 403, 404, 410]);
+/** They do not know HEAD. */
+const UNKNOWN_METHOD = new Set([400, 405, 501]);
 
 /** `folder` ends with a slash. Every request is tried twice. */
 export function webPlace(folder: string, world: World, signal: AbortSignal): Place {
@@ -17,7 +19,9 @@ export function webPlace(folder: string, world: World, signal: AbortSignal): Pla
 				const answer = await ask(world, addressOf(path), init, signal);
 				try {
 					if (ABSENT.has(answer.response.status) || isPage(answer.response)) return undefined;
-					if (!answer.response.ok) throw new Refusal('engine-load-failed', `status ${answer.response.status}`);
+					const headless = init.method === 'HEAD' && UNKNOWN_METHOD.has(answer.response.status);
+					if (!answer.response.ok && !headless)
+						throw new Refusal('engine-load-failed', `status ${answer.response.status}`);
 					return await use(answer);
 				} finally {
 					answer.end();
@@ -41,15 +45,13 @@ export function webPlace(folder: string, world: World, signal: AbortSignal): Pla
 		opening: (path, limit) => whole(path, limit, true),
 		async see(path): Promise<Sight | undefined> {
 			const sight = async ({ response }: Answer) => ({
-				bytes: lengthOf(response, 0),
+				bytes: response.ok ? lengthOf(response, 0) : undefined,
 				validator: validatorOf(response)
 			});
-			const seen = await asked(path, { method: 'HEAD', from: 0 }, sight).catch((error: unknown) => {
-				if (signal.aborted) throw error;
-				return undefined;
-			});
-			// Some servers do not know HEAD. The body of the second question is not read.
-			return seen?.bytes === undefined ? await asked(path, { method: 'GET', from: 0 }, sight) : seen;
+			const seen = await asked(path, { method: 'HEAD', from: 0 }, sight);
+			if (seen === undefined || seen.bytes !== undefined) return seen;
+			// The body of the second question is not read.
+			return asked(path, { method: 'GET', from: 0 }, sight);
 		},
 		async read(path, at, length) {
 			const bytes = await asked(path, { method: 'GET', from: at, to: at + length - 1 }, async (answer) => {
@@ -66,8 +68,8 @@ export function webPlace(folder: string, world: World, signal: AbortSignal): Pla
 }
 
 /** An app's server answers every path with its own page. None of the files here is one. */
-function isPage({ headers }: Response): boolean {
-	return /^text\/html\b/i.test(headers.get('content-type') ?? '');
+function isPage({ ok, headers }: Response): boolean {
+	return ok && /^text\/html\b/i.test(headers.get('content-type') ?? '');
 }
 
 async function upTo(answer: Answer, limit: number): Promise<Uint8Array<ArrayBuffer>> {

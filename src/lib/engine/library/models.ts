@@ -34,6 +34,9 @@ export interface ModelsComponents {
 	readonly stallMs?: number;
 }
 
+/** A list that is drawn anew for every piece of a download would keep a phone from doing anything else. */
+const SHOW_EVERY_MS = 100;
+
 /** The port, and what the tab does with it. */
 export interface DeviceModels extends Models {
 	/** Resolves when what is kept has been read; never rejects. Until then the list holds what needs no reading. */
@@ -69,6 +72,9 @@ class LibraryModels implements DeviceModels {
 	#facts: DeviceFacts;
 	#entries: readonly ModelEntry[] = [];
 	#scan: Promise<void> = Promise.resolve();
+	/** Until the progress of a download is shown in the list. */
+	#showing: Promise<void> | undefined;
+	readonly #closing = new AbortController();
 
 	constructor(components: ModelsComponents) {
 		const { clock, platform = browserPlatform(), others } = components;
@@ -207,6 +213,7 @@ class LibraryModels implements DeviceModels {
 	}
 
 	close(): void {
+		this.#closing.abort();
 		for (const fetch of this.#fetches.values()) fetch.stop();
 		this.#courier.close();
 		this.#channel.close();
@@ -278,11 +285,11 @@ class LibraryModels implements DeviceModels {
 	#rescan(): Promise<void> {
 		this.#scan = this.#scan.then(async () => {
 			this.#facts = await deviceFacts(this.#platform);
-			const { storage } = this.#platform;
+			const { storage, locks } = this.#platform;
 			const found =
-				storage !== undefined && this.#facts.canKeep
+				storage !== undefined && locks !== undefined && this.#facts.canKeep
 					? await openShelf(() => storage.getDirectory())
-							.then(readShelf)
+							.then((shelf) => readShelf(shelf, locks))
 							.catch(() => [])
 					: [];
 			this.#adopt([...found, ...this.#loose.values()]);
@@ -327,6 +334,13 @@ class LibraryModels implements DeviceModels {
 		const shelved = this.#shelved.get(news.folder);
 		const { loadedBytes } = news.progress;
 		if (shelved === undefined || isWhole(shelved.record) || !Number.isSafeInteger(loadedBytes)) return;
-		this.#put({ ...shelved, keptBytes: Math.max(0, loadedBytes) });
+		this.#shelved = new Map(this.#shelved).set(news.folder, { ...shelved, keptBytes: Math.max(0, loadedBytes) });
+		this.#showing ??= this.#components.clock.sleep(SHOW_EVERY_MS, this.#closing.signal).then(
+			() => {
+				this.#showing = undefined;
+				this.#show();
+			},
+			() => undefined
+		);
 	}
 }
