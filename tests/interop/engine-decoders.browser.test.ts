@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { POCKET } from '#lib/engine/pocket.ts';
 import { KEPT_NAMES, type RecordedModel } from '#workers/messages.ts';
 import type { decoders as Decoders, Wish } from '../fixtures/decoders/page.ts';
-import { external } from '../fixtures/onnx/variants.ts';
+import { external, halved } from '../fixtures/onnx/variants.ts';
 import { makeReference } from '../vectors/pocket-reference.make.ts';
 import { openDecodersPage, type DecodersPage } from './decoders-page.ts';
 
@@ -19,8 +19,10 @@ const recorded = (bytes: Uint8Array) => ({
 });
 
 const { graph, files } = external();
+const half = halved();
 const served = new Map<string, Uint8Array>([
 	['model/weights.onnx', graph],
+	['model/half.onnx', half],
 	['model/tokenizer.json', pocketFile('tokenizer.json')],
 	['model/tokenizer_config.json', pocketFile('tokenizer_config.json')],
 	['model/reference.json', makeReference('fp32')],
@@ -75,6 +77,24 @@ it(
 		const given = await ask(false, { model: MODEL, source: { kind: 'addresses', addresses: ADDRESSES }, tokens: 40 });
 		expect(given).toMatchObject({ engineClass: 'ort-wasm-1t', verifiable: true, device: { threads: 1 } });
 		expect(given.answer.length).toBe(40);
+	},
+	PATIENCE_MS
+);
+
+it(
+	'takes weights, state and logits in half precision, and tests them against themselves',
+	async () => {
+		const { weights: _, reference: _of, ...rest } = POCKET.files;
+		const model: RecordedModel = {
+			...POCKET,
+			id: 'pocket-half',
+			precision: 'fp16',
+			files: { ...rest, weights: recorded(half) }
+		};
+		const addresses = { ...ADDRESSES, weights: './model/half.onnx', external: [] };
+		const given = await ask(false, { model, source: { kind: 'addresses', addresses }, tokens: 24 });
+		expect(given.selfTest).toMatchObject({ kind: 'consistency' });
+		expect(given.answer.length).toBe(24);
 	},
 	PATIENCE_MS
 );

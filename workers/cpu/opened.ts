@@ -39,7 +39,7 @@ export async function verifyAll(
 	const tokenizerHash = of(KEPT_NAMES.tokenizer);
 	if (record.external.length === 0) return { runtimeHash, weightsHash: of(KEPT_NAMES.weights), tokenizerHash };
 	// The graph names its external files but not their bytes, so one hash has to cover them all.
-	const lines = record.external.map(({ location }, i) => `${toHex(of(`external-${i}`))} ${location}`);
+	const lines = record.external.map(({ location }, i) => `${toHex(of(`external-${i}`))} ${JSON.stringify(location)}`);
 	const whole = ['fireweed/weights/1', `${toHex(of(KEPT_NAMES.weights))} graph`, ...lines].join('\n');
 	return { runtimeHash, weightsHash: await digest(utf8(whole), breathe), tokenizerHash };
 }

@@ -1,5 +1,6 @@
 /** A session of ONNX Runtime's wasm backend over bytes at hand. */
 import * as ort from 'onnxruntime-web/wasm';
+import { Refusal } from '#lib/protocol/errors.ts';
 import { failure, modelOver, type Model } from './model.ts';
 import type { Bytes } from './files.ts';
 
@@ -31,6 +32,9 @@ export async function openModel({ runtime, weights, external, threads, tokens }:
 		throw failure(error, 'engine-load-failed');
 	});
 	try {
+		// Where memory cannot be shared the library takes one thread and only warns; the card must not claim more.
+		if (ort.env.wasm.numThreads !== threads)
+			throw new Refusal('engine-load-failed', 'threads cannot share memory here');
 		return modelOver(ort, session, tokens);
 	} catch (error) {
 		await session.release();

@@ -118,7 +118,7 @@ export interface GenerateEnd {
 	readonly promptTokens: number;
 	/** Prompt tokens whose keys and values were still cached from an earlier run. */
 	readonly cachedTokens: number;
-	/** Turns dropped from the front because prompt and answer did not fit the context; 0 normally. */
+	/** Turns left out because prompt and answer did not fit the context, by the rule of protocol/truncation; 0 normally. */
 	readonly droppedTurns: number;
 	/** Answer tokens emitted by this call. */
 	readonly tokens: number;
