@@ -42,6 +42,12 @@ const PARALLEL_FETCHES = 4;
 /** Files above this are fetched after the first start: the page must not wait for the engine, and a lost connection costs little. */
 const LATER_ABOVE_BYTES = 1024 * 1024;
 
+/**
+ * Files that only some visitors ever need: the GPU engine's 6 MB are nothing for a phone without WebGPU. They are kept once they were used,
+ * and from then on by every later build too.
+ */
+const ON_DEMAND = /\/webllm-[\w-]+\.js$/;
+
 /** SvelteKit's folder for files whose names carry a hash of their content. */
 const NAMED_BY_CONTENT = '/_app/immutable/';
 
@@ -122,6 +128,21 @@ export function precache(entries: readonly PrecacheEntry[], scope: string, compo
 		return started.then((response) => response.clone());
 	}
 
+	/** Whether a file that only some need was ever used here. */
+	async function used(): Promise<boolean> {
+		const names = (await components.caches.keys()).filter((each) => each.startsWith(mine));
+		const opened = await Promise.all(names.map((each) => components.caches.open(each)));
+		const keys = await Promise.all(opened.map((cache) => cache.keys()));
+		return keys.flat().some((request) => ON_DEMAND.test(request.url));
+	}
+
+	/** What `fill` brings. */
+	async function asked(which: 'small' | 'all'): Promise<(readonly [string, PrecacheEntry])[]> {
+		if (which === 'small') return [...wanted].filter(([, entry]) => entry.bytes <= LATER_ABOVE_BYTES);
+		const needed = await used();
+		return [...wanted].filter(([url]) => needed || !ON_DEMAND.test(url));
+	}
+
 	return {
 		has: (url) => wanted.has(url),
 
@@ -132,8 +153,8 @@ export function precache(entries: readonly PrecacheEntry[], scope: string, compo
 		},
 
 		async fill(which) {
-			const queue = [...wanted].filter(([, entry]) => which === 'all' || entry.bytes <= LATER_ABOVE_BYTES);
-			const want = queue.length;
+			const all = await asked(which);
+			const queue = [...all];
 			const failures: unknown[] = [];
 			async function drain() {
 				for (let next = queue.shift(); next; next = queue.shift()) {
@@ -148,10 +169,7 @@ export function precache(entries: readonly PrecacheEntry[], scope: string, compo
 			await Promise.all(Array.from({ length: PARALLEL_FETCHES }, drain));
 			const cache = await components.caches.open(name);
 			const kept = new Set((await cache.keys()).map((request) => request.url));
-			const have = [...wanted].filter(
-				([url, entry]) => kept.has(url) && (which === 'all' || entry.bytes <= LATER_ABOVE_BYTES)
-			);
-			return { have: have.length, want };
+			return { have: all.filter(([url]) => kept.has(url)).length, want: all.length };
 		},
 
 		async clearOlder() {

@@ -164,6 +164,23 @@ describe('precache', () => {
 		expect(await caches.keys()).toEqual(expect.arrayContaining(others));
 	});
 
+	test('what only some need is not fetched ahead, but kept from its first use on, by later builds too', async () => {
+		const gpu = `${SCOPE}_app/workers/webllm-a1.js`;
+		const [first, second] = ['old', 'new'].map((text) => entry('./_app/workers/webllm-a1.js', text, 6_000_000));
+		const caches = new Caches();
+		const from = server({ ...FILES, [gpu]: 'old' });
+		const { shell } = shellOf(from, caches, [...ENTRIES, first as PrecacheEntry]);
+		expect(await shell.fill('all')).toEqual({ have: 3, want: 3 });
+		expect(from.asked).not.toContain(gpu);
+		expect(await (await shell.read(gpu)).text()).toBe('old');
+		expect(await shell.fill('all')).toEqual({ have: 4, want: 4 });
+		from.state.files[gpu] = 'new';
+		const newer = shellOf(from, caches, [...ENTRIES, second as PrecacheEntry]).shell;
+		expect(await newer.fill('all')).toEqual({ have: 4, want: 4 });
+		from.state.offline = true;
+		expect(await (await newer.read(gpu)).text()).toBe('new');
+	});
+
 	test('a full disk still serves, and says that it does not hold', async () => {
 		const from = server(FILES);
 		const { shell, caches } = shellOf(from);
