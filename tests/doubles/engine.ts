@@ -26,6 +26,10 @@ export interface ScriptedEngineInit {
 	readonly failAt?: { readonly position: number; readonly code: Code };
 	/** Never produces this position. */
 	readonly stallAt?: number;
+	/** Takes this much longer for a position, ms. */
+	readonly pauseMs?: (position: number) => number;
+	/** Another build computes the same tokens but is of another bit-exact class. */
+	readonly build?: string;
 	readonly modelId?: string;
 	/** False for a model whose answers cannot be checked. */
 	readonly verifiable?: boolean;
@@ -60,7 +64,7 @@ export class ScriptedEngine implements Engine {
 			weightsHash: hash('weights'),
 			tokenizerHash: hash('tokenizer'),
 			templateHash: hash('template'),
-			engineHash: hash('engine'),
+			engineHash: hash(`engine${this.#init.build ?? ''}`),
 			// Two of them draw alike, which in the world only one thread of WebAssembly promises.
 			engineClass: 'scripted-wasm-1t',
 			contextTokens: 4096,
@@ -112,7 +116,10 @@ export class ScriptedEngine implements Engine {
 			while (tokens.length < request.maxTokens) {
 				const position = tokens.length;
 				if (this.#init.stallAt === position) await this.#init.clock.sleep(1e9, signal).catch(() => undefined);
-				else await this.#init.clock.sleep(1000 / this.tokensPerSecond, signal).catch(() => undefined);
+				else {
+					const { clock, pauseMs = () => 0 } = this.#init;
+					await clock.sleep(1000 / this.tokensPerSecond + pauseMs(position), signal).catch(() => undefined);
+				}
 				if (signal.aborted) return end('aborted');
 				if (this.#init.failAt?.position === position) throw new Refusal(this.#init.failAt.code);
 				this.steps++;

@@ -16,6 +16,9 @@ export interface Lateness {
 	readonly firstMs: number | undefined;
 	/** Pauses before the newest frames, the newest last. */
 	readonly gapsMs: readonly number[];
+	/** Silence that counts as late, and as gone, ms. */
+	readonly lateMs: number;
+	readonly goneMs: number;
 }
 
 export type Punctuality = 'on-time' | 'late' | 'gone';
@@ -23,10 +26,10 @@ export type Punctuality = 'on-time' | 'late' | 'gone';
 /** Late: this many median pauses, and never sooner than that: a collection of garbage or a repainting takes as long (issue 4). */
 const LATE_MEDIANS = 4;
 const LATE_FLOOR_MS = 150;
-/** Gone: ten times as patient, for handing over costs a whole prompt. At 10 tokens a second this is the floor. */
+/** Gone: ten times as patient, for handing over costs a whole prompt. At 8 tokens a second this is the floor. */
 const GONE_MEDIANS = 40;
 /** A packet that is lost three times in a row comes about three seconds late; a phone that changes its network needs two to four. */
-const GONE_FLOOR_MS = 4_000;
+const GONE_FLOOR_MS = 5_000;
 /** Nobody reads an answer that pauses for longer. Also what a slow drip can gain by raising its own median. */
 const GONE_CEILING_MS = 30_000;
 /** The first frame may take a multiple of what was promised (another job's end, a cold cache) and some time for the way. */
@@ -46,7 +49,13 @@ const LOOK_MS = 250;
 /** An executor that promised its first frame in `firstMs` and then `tokensPerSecond`. */
 export function expecting(firstMs: number, tokensPerSecond: number): Lateness {
 	const gap = Math.min(GONE_CEILING_MS, 1_000 / Math.max(0.001, tokensPerSecond));
-	return { silentMs: 0, firstMs, gapsMs: Array<number>(PROMISED_GAPS).fill(gap) };
+	return {
+		silentMs: 0,
+		firstMs,
+		gapsMs: Array<number>(PROMISED_GAPS).fill(gap),
+		lateMs: Math.min(FIRST_CEILING_MS, FIRST_LATE_TIMES * firstMs + FIRST_LATE_MS),
+		goneMs: Math.min(FIRST_CEILING_MS, FIRST_GONE_TIMES * firstMs + FIRST_GONE_MS)
+	};
 }
 
 /** After waiting `tookMs` where `askedMs` was meant, with nothing there to read before. */
@@ -55,37 +64,23 @@ export function waited(lateness: Lateness, askedMs: number, tookMs: number): Lat
 }
 
 /** After a frame. */
-export function arrived(lateness: Lateness): Lateness {
-	const { silentMs, firstMs, gapsMs } = lateness;
+export function arrived({ silentMs, firstMs, gapsMs: before }: Lateness): Lateness {
 	// The wait for the first frame says nothing about the pace.
-	const gaps = firstMs === undefined ? [...gapsMs, silentMs].slice(-REMEMBERED_GAPS) : gapsMs;
-	return { silentMs: 0, firstMs: undefined, gapsMs: gaps };
+	const gapsMs = firstMs === undefined ? [...before, silentMs].slice(-REMEMBERED_GAPS) : before;
+	const median = medianOf(gapsMs);
+	const goneMs = Math.min(GONE_CEILING_MS, Math.max(GONE_FLOOR_MS, GONE_MEDIANS * median));
+	const lateMs = Math.min(goneMs, Math.max(LATE_FLOOR_MS, LATE_MEDIANS * median));
+	return { silentMs: 0, firstMs: undefined, gapsMs, lateMs, goneMs };
 }
 
 /** What the silence so far means. */
-export function punctuality(lateness: Lateness): Punctuality {
-	const { late, gone } = thresholds(lateness);
-	return lateness.silentMs >= gone ? 'gone' : lateness.silentMs >= late ? 'late' : 'on-time';
+export function punctuality({ silentMs, lateMs, goneMs }: Lateness): Punctuality {
+	return silentMs >= goneMs ? 'gone' : silentMs >= lateMs ? 'late' : 'on-time';
 }
 
 /** How long to wait before the next look, ms. */
-export function nextLookMs(lateness: Lateness): number {
-	const { late, gone } = thresholds(lateness);
-	const next = lateness.silentMs < late ? late : gone;
-	return Math.max(1, Math.min(LOOK_MS, next - lateness.silentMs));
-}
-
-/** Milliseconds of silence that count as late, and as gone. */
-export function thresholds({ firstMs, gapsMs }: Lateness): { readonly late: number; readonly gone: number } {
-	if (firstMs !== undefined) {
-		return {
-			late: Math.min(FIRST_CEILING_MS, FIRST_LATE_TIMES * firstMs + FIRST_LATE_MS),
-			gone: Math.min(FIRST_CEILING_MS, FIRST_GONE_TIMES * firstMs + FIRST_GONE_MS)
-		};
-	}
-	const median = medianOf(gapsMs);
-	const gone = Math.min(GONE_CEILING_MS, Math.max(GONE_FLOOR_MS, GONE_MEDIANS * median));
-	return { late: Math.min(gone, Math.max(LATE_FLOOR_MS, LATE_MEDIANS * median)), gone };
+export function nextLookMs({ silentMs, lateMs, goneMs }: Lateness): number {
+	return Math.max(1, Math.min(LOOK_MS, (silentMs < lateMs ? lateMs : goneMs) - silentMs));
 }
 
 function medianOf(values: readonly number[]): number {

@@ -13,7 +13,7 @@ import { Inbox } from './inbox.ts';
 import type { NodePorts } from './ports.ts';
 
 /** A late executor is gone this much later at the most ordinary; a spare bid must still hold then. */
-const WARM_FOR_MS = 5_000;
+const WARM_FOR_MS = 6_000;
 /** The job is not announced oftener than this because of an executor that is late again and again. */
 const ASK_AGAIN_MS = 10_000;
 /** How long nobody may answer before nobody is there; bids come within one way there and back over gossip. */
