@@ -13,7 +13,7 @@ import type { Folder } from './webllm-model.ts';
 /** What happens to a file of a mirror on its way. */
 export type Lie = { readonly mirror: string; readonly file: string; readonly times?: number } & (
 	| { readonly kind: 'missing' | 'hang' | 'long' | 'short' | 'other-range' }
-	| { readonly kind: 'flip' | 'cut'; readonly at: number }
+	| { readonly kind: 'flip' | 'cut' | 'pause'; readonly at: number }
 	| { readonly kind: 'other'; readonly instead: string }
 );
 
@@ -80,6 +80,7 @@ export async function openWebllmPage(flags: readonly string[] = WEBGPU_FLAGS): P
 			'content-length': part.length,
 			...(range === undefined ? {} : { 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` })
 		});
+		if (lie?.kind === 'pause') return void outgoing.write(part.subarray(0, lie.at - start));
 		if (lie?.kind !== 'cut') return void outgoing.end(part);
 		outgoing.write(part.subarray(0, lie.at - start), () => outgoing.destroy());
 	}
