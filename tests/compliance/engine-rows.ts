@@ -5,8 +5,8 @@
 import { ENGINE_CASES } from './engine.ts';
 import { FAULT_CASES, type FaultyPlace } from './engine-faults.ts';
 
-/** `webllm` is the real package on a real adapter, `webllm-ci` what of it runs where only a software adapter is. */
-export type EngineName = 'scripted' | 'ort-node' | 'ort-chromium' | 'webllm-ci' | 'webllm-gpu';
+/** `webllm` is the real package in its real worker over a stand-in model library (docs/spec/webllm.md). */
+export type EngineName = 'scripted' | 'ort-node' | 'ort-chromium' | 'webllm';
 
 export interface Row {
 	readonly name: string;
@@ -51,8 +51,7 @@ export const EXCEPTIONS: Readonly<Record<EngineName, Readonly<Record<string, str
 		'says so when there is no room': NO_KEEPING,
 		'says so when its graphics': NO_GRAPHICS
 	},
-	'webllm-ci': {},
-	'webllm-gpu': {}
+	webllm: {}
 };
 
 export const ENGINES = Object.keys(EXCEPTIONS) as EngineName[];

@@ -75,7 +75,7 @@ describe('the port', () => {
 	// One model for them all, so that a loaded engine is shared; a faulty one has a model of its own.
 	let shared: WebllmModel | undefined;
 	const every = { corrupt: 0, junk: 0, starved: 0, full: 0, kill: 0, lose: 0, heal: 0 };
-	for (const { name, run, reason } of rows('webllm-ci', { faults: every } as never)) {
+	for (const { name, run, reason } of rows('webllm', { faults: every } as never)) {
 		if (run === undefined) it.skip(`${name} (${reason})`, () => {});
 		else
 			it(
