@@ -54,6 +54,7 @@ export function chosenPlace(files: readonly File[]): Chosen {
 				return new Uint8Array(bytes ?? new ArrayBuffer(0));
 			},
 			address: () => undefined,
+			near: true,
 			weights
 		}
 	};

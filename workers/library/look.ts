@@ -19,8 +19,8 @@ import {
 	WEIGHT_NAMES,
 	type Variant
 } from '#lib/engine/library/variants.ts';
-import { graphFromAfar, type Graph } from './graph.ts';
-import type { Place, Sight } from './place.ts';
+import { graphFromAfar, graphIn, type Graph } from './graph.ts';
+import type { Place, Read, Sight } from './place.ts';
 
 const KIB = 1024;
 /** Real ones take 0.5 to 4 KiB. */
@@ -80,7 +80,9 @@ export async function describe(place: Place, init: LookInit): Promise<Look | und
 	const candidates = init.weights === undefined ? await candidatesIn(place) : await candidatesAt(place, [init.weights]);
 	const taken = best(candidates, facts.kvBytesPerToken, facts.contextTokens, init.facts);
 	if (taken === undefined) throw new Refusal('model-unsupported', 'no weights in ONNX');
-	const graph = await graphFromAfar((at, length) => place.read(taken.path, at, length), taken.sight.bytes);
+	const { bytes } = taken.sight;
+	const read: Read = (at, length) => place.read(taken.path, at, length);
+	const graph = place.near && bytes !== undefined ? await graphIn(read, bytes) : await graphFromAfar(read, bytes);
 	const folder = taken.path.slice(0, taken.path.lastIndexOf('/') + 1);
 	const external = graph === undefined ? taken.data : await externalOf(place, folder, graph);
 	const plain = (role: Role, path: string, sight: Sight): Part => partOf(place, role, path, sight);

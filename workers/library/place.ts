@@ -19,6 +19,8 @@ export interface Place {
 	read(path: string, at: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
 	/** The address of a file; undefined for files without one. */
 	address(path: string): string | undefined;
+	/** Reading costs no requests. */
+	readonly near: boolean;
 	/** Weights files, without those that only belong to one. Undefined when the place cannot list, so that names have to be tried. */
 	readonly weights: readonly string[] | undefined;
 }

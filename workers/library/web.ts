@@ -63,6 +63,7 @@ export function webPlace(folder: string, world: World, signal: AbortSignal): Pla
 			return bytes.slice(0, length);
 		},
 		address: addressOf,
+		near: false,
 		weights: undefined
 	};
 }

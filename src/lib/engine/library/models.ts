@@ -5,15 +5,14 @@ import type { Engine, LoadProgress } from '#lib/ports/engine.ts';
 import type { ModelEntry, Models, Room } from '#lib/ports/models.ts';
 import type { Addresses, RecordedModel } from '#workers/messages.ts';
 import { cpuEngine, startCpuWorker } from '../cpu.ts';
-import { LIBRARY_CHANNEL, lockOf, type LibraryNews, type LibraryOptions, type Shelved } from './calls.ts';
+import { lockOf, type LibraryOptions, type Shelved } from './calls.ts';
+import { Catalogue } from './catalogue.ts';
 import { openCourier, startLibraryWorker, type Courier } from './courier.ts';
-import { builtInEntry, entryOf, inOrder } from './entry.ts';
 import { fetchingEngine } from './fetching-engine.ts';
-import type { DeviceFacts } from './fit.ts';
-import { browserPlatform, deviceFacts, type LibraryPlatform } from './platform.ts';
-import { idOf, isWhole, modelOf, type LibraryRecord } from './record.ts';
+import { browserPlatform, type LibraryPlatform } from './platform.ts';
+import { isWhole, modelOf, type LibraryRecord } from './record.ts';
 import { shareable, type Shareable } from './shared.ts';
-import { openShelf, readShelf } from './shelf.ts';
+import { openShelf } from './shelf.ts';
 import type { ModelSourceList } from './source-list.ts';
 
 /** A slow server is given half a minute for its next byte. */
@@ -33,9 +32,6 @@ export interface ModelsComponents {
 	/** Milliseconds without a byte after which a connection counts as broken; for tests. */
 	readonly stallMs?: number;
 }
-
-/** A list that is drawn anew for every piece of a download would keep a phone from doing anything else. */
-const SHOW_EVERY_MS = 100;
 
 /** The port, and what the tab does with it. */
 export interface DeviceModels extends Models {
@@ -58,49 +54,25 @@ class LibraryModels implements DeviceModels {
 	readonly #components: ModelsComponents;
 	readonly #platform: LibraryPlatform;
 	readonly #courier: Courier;
-	readonly #channel: BroadcastChannel;
-	readonly #listeners = new Set<(entries: readonly ModelEntry[]) => void>();
-	/** By folder; what is listed but not on disk is here too. */
-	#shelved: ReadonlyMap<string, Shelved> = new Map();
-	/** Looked at where nothing can be kept. */
-	readonly #loose = new Map<string, Shelved>();
-	/** The name each folder was first shown by. */
-	readonly #shown = new Map<string, string>();
-	/** Folders whose model turned out to be there already, and where. */
-	readonly #moved = new Map<string, string>();
+	readonly #catalogue: Catalogue;
 	readonly #fetches = new Map<string, Shareable<void>>();
-	#facts: DeviceFacts;
-	#entries: readonly ModelEntry[] = [];
-	#scan: Promise<void> = Promise.resolve();
-	/** Until the progress of a download is shown in the list. */
-	#showing: Promise<void> | undefined;
-	readonly #closing = new AbortController();
 
 	constructor(components: ModelsComponents) {
-		const { clock, platform = browserPlatform(), others } = components;
+		const { clock, builtIn, listed = [], others, platform = browserPlatform() } = components;
 		this.#components = components;
 		this.#platform = platform;
 		const startWorker = components.startLibraryWorker ?? startLibraryWorker;
 		this.#courier = openCourier({ startWorker, clock, locks: platform.locks });
-		this.#channel = new BroadcastChannel(LIBRARY_CHANNEL);
-		this.#channel.onmessage = ({ data }: MessageEvent<LibraryNews>) => this.#hear(data);
-		const { secure, memoryBytes } = platform;
-		this.#facts = { secure, memoryBytes, canKeep: secure, quota: undefined, used: 0 };
-		others?.observe(() => this.#show());
-		this.#adopt([]);
-		this.opened = this.#rescan();
+		this.#catalogue = new Catalogue({ clock, platform, builtIn, listed, others });
+		this.opened = this.#catalogue.rescan();
 	}
 
 	get entries(): readonly ModelEntry[] {
-		return this.#entries;
+		return this.#catalogue.entries;
 	}
 
 	observe(listener: (entries: readonly ModelEntry[]) => void): () => void {
-		// A function of its own, so that one listener given twice is two.
-		const own = (entries: readonly ModelEntry[]) => listener(entries);
-		this.#listeners.add(own);
-		listener(this.#entries);
-		return () => this.#listeners.delete(own);
+		return this.#catalogue.observe(listener);
 	}
 
 	async look(address: string, signal: AbortSignal): Promise<ModelEntry> {
@@ -110,7 +82,6 @@ class LibraryModels implements DeviceModels {
 			() => undefined,
 			signal
 		);
-		if (!this.#facts.canKeep) this.#loose.set(found.folder, found);
 		return this.#added(found);
 	}
 
@@ -129,7 +100,7 @@ class LibraryModels implements DeviceModels {
 		if (signal.aborted) throw new Refusal('aborted');
 		if (id === this.#components.builtIn.model.id) return;
 		if (this.#isOther(id)) return this.#components.others?.fetch(id, onProgress, signal);
-		const { folder, record } = this.#find(id);
+		const { folder, record } = this.#catalogue.find(id);
 		if (isWhole(record)) return;
 		this.#mustKeep();
 		let shared = this.#fetches.get(folder);
@@ -148,12 +119,12 @@ class LibraryModels implements DeviceModels {
 	async remove(id: string): Promise<void> {
 		if (id === this.#components.builtIn.model.id) throw new Refusal('malformed', 'built in');
 		if (this.#isOther(id)) return this.#components.others?.remove(id);
-		const { folder } = this.#find(id);
+		const { folder } = this.#catalogue.find(id);
 		this.#fetches.get(folder)?.stop();
-		this.#loose.delete(folder);
+		this.#catalogue.forget(folder);
 		const { storage, locks } = this.#platform;
-		if (storage !== undefined && locks !== undefined && this.#facts.canKeep) {
-			this.#channel.postMessage({ kind: 'removing', folder } satisfies LibraryNews);
+		if (storage !== undefined && locks !== undefined && this.#catalogue.facts.canKeep) {
+			this.#catalogue.tell({ kind: 'removing', folder });
 			await locks.request(lockOf(folder), async () => {
 				const shelf = await openShelf(() => storage.getDirectory());
 				await shelf.removeEntry(folder, { recursive: true }).catch((error: unknown) => {
@@ -162,9 +133,9 @@ class LibraryModels implements DeviceModels {
 						throw new Refusal('storage-unavailable', 'remove');
 				});
 			});
-			this.#channel.postMessage({ kind: 'changed', folder } satisfies LibraryNews);
+			this.#catalogue.tell({ kind: 'changed', folder });
 		}
-		await this.#rescan();
+		await this.#catalogue.rescan();
 	}
 
 	engine(id: string): Engine {
@@ -178,22 +149,22 @@ class LibraryModels implements DeviceModels {
 			return cpuEngine(cpu, { model: builtIn.model, source: { kind: 'addresses', addresses: builtIn.addresses } });
 		}
 		if (this.#isOther(id) && this.#components.others !== undefined) return this.#components.others.engine(id);
-		const { folder: known } = this.#find(id);
+		const { folder: known } = this.#catalogue.find(id);
 		return fetchingEngine({
 			// The name the list shows, which is what whoever asked for it knows; its card has the one that its bytes give.
-			id: this.#shown.get(known) ?? id,
+			id: this.#catalogue.shownAs(known),
 			fetch: (onProgress, signal) => this.fetch(id, onProgress, signal),
 			check: async (signal) => {
-				const { folder } = this.#find(id);
+				const { folder } = this.#catalogue.find(id);
 				const checked = await this.#courier.carry(
 					(worker, port) => worker.check(folder, port),
 					() => undefined,
 					signal
 				);
-				this.#put(checked);
+				this.#catalogue.put(checked);
 			},
 			open: () => {
-				const { folder, record } = this.#find(id);
+				const { folder, record } = this.#catalogue.find(id);
 				const model = modelOf(record);
 				if (model === undefined) throw new Refusal('engine-load-failed', 'a file is missing');
 				return cpuEngine(cpu, { model, source: { kind: 'kept', folder } });
@@ -213,11 +184,9 @@ class LibraryModels implements DeviceModels {
 	}
 
 	close(): void {
-		this.#closing.abort();
 		for (const fetch of this.#fetches.values()) fetch.stop();
 		this.#courier.close();
-		this.#channel.close();
-		this.#listeners.clear();
+		this.#catalogue.close();
 	}
 
 	async #fetchNow(
@@ -237,110 +206,31 @@ class LibraryModels implements DeviceModels {
 		}
 		try {
 			const got = await this.#courier.carry((worker, port) => worker.fetch(folder, options, port), report, signal);
-			if (got.folder !== folder) this.#moved.set(folder, got.folder);
-			this.#put(got);
+			this.#catalogue.move(folder, got.folder);
+			this.#catalogue.put(got);
 		} finally {
-			await this.#rescan();
+			await this.#catalogue.rescan();
 		}
 	}
 
 	async #options(): Promise<LibraryOptions> {
-		this.#facts = await deviceFacts(this.#platform);
-		return { facts: this.#facts, stallMs: this.#components.stallMs ?? STALL_MS };
+		return { facts: await this.#catalogue.ask(), stallMs: this.#components.stallMs ?? STALL_MS };
 	}
 
 	#mustKeep(): void {
-		if (!this.#facts.canKeep) throw new Refusal('storage-unavailable');
+		if (!this.#catalogue.facts.canKeep) throw new Refusal('storage-unavailable');
 	}
 
 	#isOther(id: string): boolean {
 		return this.#components.others?.entries().some((entry) => entry.id === id) === true;
 	}
 
-	/** Refusal `engine-not-ready` for an id that is not in the list. */
-	#find(id: string): Shelved {
-		for (const [folder, shown] of this.#shown) {
-			if (id !== shown && id !== folder) continue;
-			const found = this.#shelved.get(this.#moved.get(folder) ?? folder);
-			if (found !== undefined) return found;
-		}
-		const byHash = [...this.#shelved.values()].find(({ record }) => idOf(record) === id);
-		if (byHash === undefined) throw new Refusal('engine-not-ready', id);
-		return byHash;
-	}
-
 	async #added(found: Shelved): Promise<ModelEntry> {
-		this.#put(found);
-		await this.#rescan();
-		const entry = this.#entries.find(({ id }) => id === this.#shown.get(found.folder));
+		this.#catalogue.put(found);
+		await this.#catalogue.rescan();
+		const shown = this.#catalogue.shownAs(found.folder);
+		const entry = this.entries.find(({ id }) => id === shown);
 		if (entry === undefined) throw new Refusal('engine-load-failed', 'deleted meanwhile');
 		return entry;
-	}
-
-	#put(shelved: Shelved): void {
-		this.#adopt([...this.#shelved.values()].filter(({ folder }) => folder !== shelved.folder).concat(shelved));
-	}
-
-	/** Reads the disk again. Scans follow each other, so that an older one never overwrites a newer one. */
-	#rescan(): Promise<void> {
-		this.#scan = this.#scan.then(async () => {
-			this.#facts = await deviceFacts(this.#platform);
-			const { storage, locks } = this.#platform;
-			const found =
-				storage !== undefined && locks !== undefined && this.#facts.canKeep
-					? await openShelf(() => storage.getDirectory())
-							.then((shelf) => readShelf(shelf, locks))
-							.catch(() => [])
-					: [];
-			this.#adopt([...found, ...this.#loose.values()]);
-		});
-		return this.#scan;
-	}
-
-	#adopt(found: readonly Shelved[]): void {
-		const listed = (this.#components.listed ?? []).map((record): Shelved => {
-			const folder = idOf(record);
-			if (folder === undefined) throw new Refusal('internal', 'a listed model without a hash');
-			return { folder, record: { ...record, origin: 'listed' }, keptBytes: 0 };
-		});
-		this.#shelved = new Map([...listed, ...found].map((each) => [each.folder, each]));
-		for (const { folder, record } of this.#shelved.values())
-			if (!this.#shown.has(folder)) this.#shown.set(folder, idOf(record) ?? folder);
-		for (const folder of this.#shown.keys())
-			if (!this.#shelved.has(folder) && !this.#moved.has(folder)) this.#shown.delete(folder);
-		this.#show();
-	}
-
-	#show(): void {
-		const { builtIn, others } = this.#components;
-		const entries = new Map<string, ModelEntry>();
-		for (const shelved of this.#shelved.values()) {
-			const id = this.#shown.get(shelved.folder) ?? shelved.folder;
-			// Two tabs may have fetched the same weights from two places; the list shows the copy that is whole.
-			if (entries.get(id)?.kept !== 'whole') entries.set(id, entryOf(id, shelved, this.#facts));
-		}
-		this.#entries = inOrder([
-			builtInEntry(builtIn.model, builtIn.licence),
-			...entries.values(),
-			...(others?.entries() ?? [])
-		]);
-		for (const listener of this.#listeners) listener(this.#entries);
-	}
-
-	/** A hint of another tab or of our own worker. */
-	#hear(news: LibraryNews): void {
-		if (news.kind === 'changed') void this.#rescan();
-		if (news.kind !== 'progress') return;
-		const shelved = this.#shelved.get(news.folder);
-		const { loadedBytes } = news.progress;
-		if (shelved === undefined || isWhole(shelved.record) || !Number.isSafeInteger(loadedBytes)) return;
-		this.#shelved = new Map(this.#shelved).set(news.folder, { ...shelved, keptBytes: Math.max(0, loadedBytes) });
-		this.#showing ??= this.#components.clock.sleep(SHOW_EVERY_MS, this.#closing.signal).then(
-			() => {
-				this.#showing = undefined;
-				this.#show();
-			},
-			() => undefined
-		);
 	}
 }
