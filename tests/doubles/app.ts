@@ -249,6 +249,7 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 			weightsHash: '5d41402abc4b2a76b9719d911017c592ae3f1c9c0e2b4f9d5d41402abc4b2a76',
 			promptTokens: 7,
 			answerTokens: tokens,
+			startPosition: 0,
 			startedAt: now - tokens * 26,
 			endedAt: now,
 			price: Math.round((tokens * executor().pricePer1k) / 1000),

@@ -220,6 +220,8 @@ describe('an executor that is lost', () => {
 		expect(end).toMatchObject({ type: 'lost', code: 'stalled', tokens: 160 });
 		const kept = await set.asker.ports.store.receipts.get((end as { receipt: string }).receipt);
 		expect(kept?.kind).toBe('checkpoint');
+		const opened = await openReceipt(kept as NonNullable<typeof kept>, set.world.seals, set.world.clock.now());
+		expect(opened).toMatchObject({ epoch: 4, startPosition: 120, answerTokens: 32 });
 		for (const executor of set.executors.slice(0, 4))
 			expect((await executor.ports.store.receipts.list())[0]?.counterpart).toBeDefined();
 		expect(set.executors[4].engine.steps).toBe(0);

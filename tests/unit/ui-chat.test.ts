@@ -2,7 +2,15 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Message } from '#lib/ports/store.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
-import { titleFrom, turnsBefore } from '#lib/ui/chat/answering.ts';
+import type { OriginateEvent } from '#lib/node/events.ts';
+import {
+	emptyAnswer,
+	hearMesh,
+	titleFrom,
+	turnsBefore,
+	type AnswerMessage,
+	type Running
+} from '#lib/ui/chat/answering.ts';
 import { Chat, type Claims } from '#lib/ui/chat/chat.svelte.ts';
 import { Conversations, UNDO_MS } from '#lib/ui/chat/conversations.svelte.ts';
 import { hearJob } from '#lib/ui/contribute/contribution.svelte.ts';
@@ -92,7 +100,7 @@ describe('a chat', () => {
 	});
 
 	test('Stop keeps the words and goes on from them', async () => {
-		const { chat, wishes } = profile();
+		const { app, chat, wishes } = profile();
 		chat.send('What is Fireweed?', 'device');
 		await vi.advanceTimersByTimeAsync(400);
 		const before = answerOf(chat)?.tokens.length ?? 0;
@@ -106,12 +114,49 @@ describe('a chat', () => {
 		await settle();
 		expect(wishes.at(-1)).toMatchObject({
 			place: 'mesh',
-			wish: { continueFrom: { length: answerOf(chat)?.seams[0] === undefined ? 0 : pieces(words).length } }
+			wish: {
+				// Its token ids are those of the model that began.
+				model: app.chosen.value,
+				continueFrom: { length: answerOf(chat)?.seams[0] === undefined ? 0 : pieces(words).length }
+			}
 		});
 		expect(textOf(chat)?.startsWith(words)).toBe(true);
 		expect(textOf(chat)).toMatch(/switch it off\.$/);
 		expect(answerOf(chat)).toMatchObject({ status: 'done', by: 'mesh', seams: [words.length] });
 		expect(chat.messages).toHaveLength(2);
+	});
+
+	test('an answer that another computer took over: every word, the place, and who went on', () => {
+		const to = {
+			id: 'second',
+			account: 'a',
+			sameAccount: false,
+			region: 'Porto',
+			model: 'm',
+			modelName: 'M',
+			pricePer1k: 1
+		};
+		const message: AnswerMessage = {
+			...{ id: 'a', conversation: 'c', role: 'assistant', text: '', createdAt: 0, order: 1 },
+			answer: emptyAnswer('mesh')
+		};
+		const over = { type: 'handed-over', from: 'first', to, why: 'peer-lost' } as const;
+		const events: OriginateEvent[] = [
+			{ type: 'words', text: 'one ', tokens: [1], position: 0 },
+			{ ...over, position: 1, exact: true },
+			{ type: 'accepted' },
+			{ type: 'words', text: 'two ', tokens: [2], position: 1 },
+			{ ...over, position: 2, exact: false },
+			{ type: 'accepted' },
+			{ type: 'words', text: 'three', tokens: [3], position: 2 }
+		];
+		const start: Running = { message, phase: { kind: 'writing' }, droppedTurns: 0 };
+		const { message: after, phase } = events.reduce(hearMesh, start);
+		expect(after).toMatchObject({
+			text: 'one two three',
+			answer: { tokens: [1, 2, 3], seams: [4, 8], roughSeams: [8], executor: 'second', region: 'Porto', modelId: 'm' }
+		});
+		expect(phase.kind).toBe('writing');
 	});
 
 	test('Stop before anything came, and an engine that does not listen', async () => {

@@ -1,6 +1,6 @@
 /** What people are told: every code has words, and the words keep the house's rules. */
 import { describe, expect, test } from 'vitest';
-import { trouble, waiting, who } from '#lib/ui/chat/foot.ts';
+import { continued, trouble, waiting, who } from '#lib/ui/chat/foot.ts';
 import { emptyAnswer } from '#lib/ui/chat/answering.ts';
 import { byDay } from '#lib/ui/chat/days.ts';
 import { sentencesFrom, spokenForm } from '#lib/ui/chat/sentences.ts';
@@ -52,6 +52,15 @@ describe('the foot of an answer', () => {
 		expect(trouble(lost, true)).toBe('The computer that answered went away. Every word that came is kept.');
 		expect(trouble({ ...lost, status: 'stopped' }, true)).toBe('Stopped');
 		expect(trouble({ ...lost, status: 'done' }, true)).toBeUndefined();
+	});
+	test('where another computer went on, in one quiet line', () => {
+		const answer = { ...emptyAnswer('mesh'), seams: [10] };
+		expect(continued(emptyAnswer('mesh'), 'one two')).toBeUndefined();
+		expect(continued(answer, 'Rivers run slowly.')).toBe('Continued on another computer after 2 words');
+		expect(continued({ ...answer, seams: [6, 17], roughSeams: [17] }, 'Rivers run slowly.')).toBe(
+			'Continued on another computer after 1 and 3 words, by another engine'
+		);
+		expect(continued({ ...answer, by: 'device' }, 'Rivers run slowly.')).toContain('on this device');
 	});
 
 	test('a load says its bytes', () => {
@@ -156,6 +165,7 @@ describe('a receipt', () => {
 		weightsHash: undefined,
 		promptTokens: undefined,
 		answerTokens: 96,
+		startPosition: 0,
 		startedAt: undefined,
 		endedAt: undefined,
 		price: 38_400,

@@ -114,6 +114,8 @@ export interface OpenedReceipt {
 	readonly weightsHash: string | undefined;
 	readonly promptTokens: number | undefined;
 	readonly answerTokens: number;
+	/** Answer tokens that stood before its first one, from earlier parts. */
+	readonly startPosition: number;
 	readonly startedAt: number | undefined;
 	readonly endedAt: number | undefined;
 	/** Microcredits. */

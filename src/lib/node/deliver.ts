@@ -243,7 +243,8 @@ async function handOver(
 /** Keeps the last acknowledged checkpoint: what is claimable of a job whose asker vanished. Returns its CID. */
 async function keepClaim(asker: Asker, terms: Terms, ports: ExecutorPorts): Promise<string | undefined> {
 	if (asker.claim === undefined) return undefined;
-	await keepPartial({ ...asker.claim, bid: terms.bid, replaces: undefined }, 'executor', ports);
+	const startPosition = terms.assignment.body.continueFrom.length;
+	await keepPartial({ ...asker.claim, bid: terms.bid, startPosition, replaces: undefined }, 'executor', ports);
 	return asker.claim.checkpoint.cid.toString();
 }
 

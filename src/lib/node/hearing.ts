@@ -130,8 +130,10 @@ export class Hearing {
 		this.#transcript = agree(this.#transcript, signed.body, signed.cid);
 		const answer = await this.#acknowledge(signed.cid);
 		await hired.channel.send(answer.bytes);
+		const { signed: bid } = hired.executor;
+		const startPosition = this.#transcript.start;
 		await keepPartial(
-			{ checkpoint: signed, acknowledgement: answer, bid: hired.executor.signed, replaces: this.#replaced() },
+			{ checkpoint: signed, acknowledgement: answer, bid, startPosition, replaces: this.#replaced() },
 			'originator',
 			this.#ports
 		);

@@ -38,6 +38,7 @@ async function openSealed(record: ReceiptRecord, crypto: Crypto, now: number): P
 		weightsHash: toHex(body.model.weightsHash),
 		promptTokens: body.promptTokens,
 		answerTokens: body.answerTokens,
+		startPosition: body.startPosition,
 		startedAt: body.startedAt,
 		endedAt: body.endedAt,
 		price: body.price,
@@ -59,6 +60,7 @@ async function openCheckpoint(record: ReceiptRecord, crypto: Crypto): Promise<Op
 	const answers =
 		answer !== undefined && answer.body.checkpoint.equals(signed.cid) && answer.body.tokens === body.tokens;
 	const node = bid?.signer ?? signed.signer;
+	const { startPosition = 0 } = record;
 	return {
 		...common(record, signed.cid),
 		epoch: body.epoch,
@@ -70,7 +72,9 @@ async function openCheckpoint(record: ReceiptRecord, crypto: Crypto): Promise<Op
 		engineClass: bid?.body.model.engineClass,
 		weightsHash: bid === undefined ? undefined : toHex(bid.body.model.weightsHash),
 		promptTokens: undefined,
-		answerTokens: body.tokens,
+		// A checkpoint counts from the beginning of the answer, whoever began it.
+		answerTokens: body.tokens - startPosition,
+		startPosition,
 		startedAt: undefined,
 		endedAt: body.issuedAt,
 		price: undefined,

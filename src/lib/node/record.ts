@@ -111,12 +111,13 @@ export async function keepPartial(
 		readonly checkpoint: Signed<Checkpoint>;
 		readonly acknowledgement: Signed<Acknowledgement> | undefined;
 		readonly bid: Signed<JobBid>;
+		readonly startPosition: number;
 		readonly replaces: string | undefined;
 	},
 	role: ReceiptRecord['role'],
 	ports: NodePorts
 ): Promise<void> {
-	const { checkpoint, acknowledgement, bid, replaces } = partial;
+	const { checkpoint, acknowledgement, bid, startPosition, replaces } = partial;
 	await keep(
 		{
 			cid: checkpoint.cid.toString(),
@@ -126,7 +127,8 @@ export async function keepPartial(
 			createdAt: ports.clock.now(),
 			document: checkpoint.bytes,
 			counterpart: acknowledgement?.bytes,
-			terms: bid.bytes
+			terms: bid.bytes,
+			...(startPosition > 0 ? { startPosition } : {})
 		},
 		replaces,
 		ports

@@ -123,6 +123,8 @@ export interface ReceiptRecord {
 	readonly counterpart: Uint8Array | undefined;
 	/** Facts the CheckpointV1 alone does not hold, from the terms both sides agreed on. */
 	readonly terms: Uint8Array | undefined;
+	/** The same: answer position its executor began at; missing where that was 0. */
+	readonly startPosition?: number | undefined;
 }
 
 /** What this node last offered, so that a reload resumes with the same statement. */

@@ -1,5 +1,5 @@
 import type { ReceiptRecord } from '#lib/ports/store.ts';
-import { amount, bytes, maybe, oneOf, text } from './shape.ts';
+import { amount, bytes, count, maybe, oneOf, text } from './shape.ts';
 import type { TableSpec } from './table.ts';
 
 /** Signed proofs, as received. Never dropped: what was earned or owed hangs on them. */
@@ -14,7 +14,8 @@ export const receipts: TableSpec<ReceiptRecord> = {
 		createdAt: amount,
 		document: bytes,
 		counterpart: maybe(bytes),
-		terms: maybe(bytes)
+		terms: maybe(bytes),
+		startPosition: maybe(count)
 	},
 	keep: undefined
 };

@@ -61,6 +61,11 @@ const append = (state: Running, text: string, tokens: readonly number[]): Runnin
 	return { ...next, message: { ...next.message, text: message.text + text } };
 };
 
+/** Says which model of this device begins: known before its first word, so that it can go on even when its tab is closed. */
+export function answeredBy(state: Running, model: string): Running {
+	return state.message.answer.tokens.length > 0 ? state : change(state, { modelId: model });
+}
+
 /** Ends an answer that came to nothing more: `stopped` by the person, `lost` when words are there, else `failed`. */
 export function end(state: Running, code: string): Running {
 	if (code === 'aborted') return change(state, { status: 'stopped', code: undefined });

@@ -6,6 +6,7 @@ import type { App, Wish } from '#lib/node/app.ts';
 import type { Conversation, Message } from '#lib/ports/store.ts';
 import { codeOfThrown } from '../words.ts';
 import {
+	answeredBy,
 	emptyAnswer,
 	end,
 	fix,
@@ -174,12 +175,14 @@ export class Chat {
 			const question = this.messages.find((other) => other.order === message.order - 1)?.text ?? '';
 			const fixed = app.fixedAnswer(question);
 			if (fixed) state = fix(state, fixed.text);
-			else
+			else {
+				if (place === 'device') state = answeredBy(state, app.chosen.value);
 				for await (const hear of events(app, this.#wish(app, message), place, stop.signal)) {
 					state = hear(state);
 					if (stop.signal.aborted) state = { ...state, phase: { kind: 'stopping' } };
 					this.#show(state, false);
 				}
+			}
 			if (state.message.answer.status === 'running') state = end(state, 'internal');
 		} catch (error) {
 			state = end(state, stop.signal.aborted ? 'aborted' : codeOfThrown(error));
@@ -199,7 +202,8 @@ export class Chat {
 		return {
 			turns: turnsBefore(this.messages, message.order),
 			continueFrom: message.answer.tokens,
-			model: undefined,
+			// Token ids of one model mean nothing to another.
+			model: message.answer.tokens.length > 0 ? message.answer.modelId : undefined,
 			sampling: app.minTokens > 0 ? OPEN : GREEDY,
 			minTokens: app.minTokens,
 			// Counted with what is there already; whoever goes on from the very end gets as much again.

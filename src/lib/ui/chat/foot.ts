@@ -33,6 +33,20 @@ export function trouble(answer: Answer, hasText: boolean): string | undefined {
 	}
 }
 
+/** Where somebody else went on, quietly; undefined when nobody did. */
+export function continued({ by, seams, roughSeams = [] }: Answer, text: string): string | undefined {
+	if (seams.length === 0) return undefined;
+	const counts = seams.map((seam) => String(wordsIn(text.slice(0, seam))));
+	const where = by === 'device' ? 'on this device' : 'on another computer';
+	const rough = roughSeams.length > 0 ? ', by another engine' : '';
+	const after = new Intl.ListFormat('en').format(counts);
+	return `Continued ${where} after ${after} ${after === '1' ? 'word' : 'words'}${rough}`;
+}
+
+/** Words as a reader counts them, also where no spaces part them. */
+const wordsIn = (text: string): number =>
+	[...new Intl.Segmenter(undefined, { granularity: 'word' }).segment(text)].filter((part) => part.isWordLike).length;
+
 /** Whether an answer can go on after its last word. */
 export const canGoOn = (answer: Answer, hasText: boolean): boolean =>
 	hasText && answer.by !== 'fixed' && ['lost', 'stopped', 'failed'].includes(answer.status);

@@ -51,6 +51,8 @@ export function fieldsOf(receipt: OpenedReceipt): readonly Field[] {
 	add('Model', receipt.modelName ?? receipt.model);
 	add('Prompt', receipt.promptTokens === undefined ? undefined : counted(receipt.promptTokens, 'token', 'tokens'));
 	add('Answer', counted(receipt.answerTokens, 'token', 'tokens'));
+	const { startPosition } = receipt;
+	add('Goes on', startPosition > 0 ? `after ${counted(startPosition, 'token', 'tokens')}` : undefined);
 	add('Price', price === undefined ? undefined : credits(price));
 	add('Agreed rate', pricePer1k === undefined ? undefined : perThousand(pricePer1k));
 	add('Began', startedAt === undefined ? undefined : moment(startedAt));
