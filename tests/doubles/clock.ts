@@ -12,6 +12,8 @@ export class VirtualClock implements Clock {
 	#time = 0;
 	#order = 0;
 	readonly #timers: Timer[] = [];
+	/** Real work that virtual time waits for. */
+	readonly #held = new Set<Promise<unknown>>();
 	/** Wall time at monotonic 0. */
 	readonly epoch = 1_800_000_000_000;
 
@@ -56,13 +58,23 @@ export class VirtualClock implements Clock {
 		});
 	}
 
+	/** No virtual time passes until `work`, which takes real time, is done. */
+	async hold<T>(work: Promise<T>): Promise<T> {
+		this.#held.add(work);
+		try {
+			return await work;
+		} finally {
+			this.#held.delete(work);
+		}
+	}
+
 	/** Runs until `work` settles and returns its value. Throws when nothing is left to happen before it does. */
 	async until<T>(work: Promise<T>): Promise<T> {
 		const state = { done: false };
 		const watched = work.finally(() => (state.done = true));
 		watched.catch(() => undefined);
 		for (;;) {
-			await settled();
+			await this.#settled();
 			if (state.done) return watched;
 			if (!this.#step()) throw new Error('nothing is left to happen, and the work is not done');
 		}
@@ -72,12 +84,21 @@ export class VirtualClock implements Clock {
 	async pass(ms: number): Promise<void> {
 		const end = this.#time + ms;
 		for (;;) {
-			await settled();
+			await this.#settled();
 			const next = this.#timers[0];
 			if (next === undefined || next.at > end) break;
 			this.#step();
 		}
 		this.#time = end;
+	}
+
+	/** Everything that can happen without time passing has happened. */
+	async #settled(): Promise<void> {
+		await settled();
+		while (this.#held.size > 0) {
+			await Promise.allSettled(this.#held);
+			await settled();
+		}
 	}
 
 	#step(): boolean {

@@ -56,7 +56,9 @@ async function replays(page: Page): Promise<void> {
 	const engine = ortNode({ weights: 'q4' });
 	const never = new AbortController().signal;
 	await engine.load(() => undefined, never);
-	const { seed, sampling, answerTokens } = receipt;
+	const { seed, sampling } = receipt;
+	// Earlier executors of the job hold the rest, and the seed is the first one's.
+	const answerTokens = receipt.startPosition + receipt.answerTokens;
 	const steps = engine.generate(
 		{ turns, continueFrom: [], seed, sampling, minTokens: 200, maxTokens: Math.max(200, answerTokens) },
 		never
@@ -193,6 +195,74 @@ test('4: the answering tab is closed: within two seconds the asker knows, keeps 
 	expect(after?.answer?.tokens.length).toBeGreaterThanOrEqual(200);
 	clean(asker, second);
 });
+
+/** What the page says for developers about a hand-over, and when its words change; Unix ms. */
+function clockOf(page: Page) {
+	const said: { readonly at: number; readonly line: string }[] = [];
+	page.on('console', (message) => {
+		if (message.text().startsWith('fireweed ')) said.push({ at: Date.now(), line: message.text() });
+	});
+	return said;
+}
+
+for (const way of ['closed', 'killed'] as const) {
+	test(`9: the answering tab is ${way} in mid-answer, and another one completes the answer as if nothing had been`, async () => {
+		const [asker, one, two] = [await stage.person(LONG), await stage.person(), await stage.person()];
+		const said = clockOf(asker.page);
+		await contribute(one.page);
+		await contribute(two.page);
+		await send(asker.page, 'Tell me about the mountains', 'The mesh');
+		await expect.poll(() => shownTokens(asker.page), { intervals: [20] }).toBeGreaterThan(45);
+		const working = (page: Page) => page.getByRole('status').filter({ hasText: 'Working' }).isVisible();
+		const [lost, other] = (await working(one.page)) ? [one, two] : [two, one];
+		const words = await asker.page.evaluateHandle(() => {
+			const changes: { at: number; length: number }[] = [];
+			const log = document.querySelector('[role=log]');
+			if (log === null) throw new Error('no log');
+			const look = () => changes.push({ at: Date.now(), length: log.textContent.length });
+			new MutationObserver(look).observe(log, { childList: true, characterData: true, subtree: true });
+			return changes;
+		});
+		const gone = Date.now();
+		if (way === 'closed') await lost.page.close({ runBeforeUnload: false });
+		else {
+			const session = await lost.context.newCDPSession(lost.page);
+			// It never answers: its process is gone.
+			void session.send('Page.crash').catch(() => undefined);
+		}
+		await answered(asker.page);
+		const after = await lastAnswer(asker.page);
+		expect(after?.answer).toMatchObject({ status: 'done', by: 'mesh' });
+		expect(after?.answer?.seams).toHaveLength(1);
+		expect(after?.answer?.tokens.length).toBeGreaterThanOrEqual(200);
+		await replays(asker.page);
+		await expect(log(asker.page)).toContainText(/Continued on another computer after \d+ words/);
+
+		const receipts = await table<ReceiptRecord>(asker.page, 'receipts');
+		const last = receipts.find((record) => record.cid === after?.answer?.receipt);
+		const { epoch, startPosition, predecessors } = read(
+			executionReceipt,
+			Uint8Array.from(Object.values(last?.document ?? {}))
+		).body;
+		expect(epoch).toBe(2);
+		expect(startPosition).toBeGreaterThan(32);
+		expect(predecessors.map(String)).toEqual(
+			receipts.filter((record) => record.kind === 'checkpoint').map((record) => record.cid)
+		);
+
+		const changes = await words.jsonValue();
+		const over = said.find(({ line }) => line.startsWith('fireweed handed-over'));
+		const left = said.find(({ line }) => line.startsWith('fireweed executor-lost'));
+		const before = changes.filter(({ at }) => at <= (left?.at ?? 0)).at(-1);
+		const again = changes.find(({ at, length }) => at > (over?.at ?? Infinity) && length > (before?.length ?? 0) + 1);
+		console.log(
+			`${way} after ${startPosition} tokens: noticed after ${(left?.at ?? NaN) - gone} ms, another accepted after ${(over?.at ?? NaN) - gone} ms, its first word shown after ${(again?.at ?? NaN) - gone} ms`
+		);
+		expect((left?.at ?? Infinity) - gone).toBeLessThan(2_000);
+		expect((over?.at ?? Infinity) - gone).toBeLessThan(4_000);
+		clean(asker, other);
+	});
+}
 
 test('5: the relay is killed in mid-answer: the answer ends well, jobs go on without it, and tabs return to it', async () => {
 	const [asker, executor] = [await stage.person(LONG), await stage.person()];

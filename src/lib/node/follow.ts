@@ -101,6 +101,7 @@ function leave(hearing: Hearing, code: Code, receipt: Signed<ExecutionReceipt> |
 		price: receipt?.body.price
 	};
 	const proof = receipt?.cid ?? acknowledged;
+	ports.log('executor-lost', { code, epoch: run.epoch, position: hearing.position });
 	const lost: OriginateEvent = {
 		type: 'lost',
 		code,
