@@ -16,7 +16,7 @@ import {
 	type Plant
 } from '../fixtures/self-test/faults.ts';
 import { interval, power, type Test } from '../fixtures/self-test/power.ts';
-import type { Weights } from '../vectors/pocket-reference.make.ts';
+import { makeReference, readReference, type Weights } from '../vectors/pocket-reference.make.ts';
 
 const PLACES = Number(process.env.FIREWEED_POWER_PLACES ?? 120);
 const SEED = 1000;
@@ -25,7 +25,7 @@ const FILES: readonly Weights[] = ['q4', 'fp32'];
 interface Row {
 	readonly name: string;
 	readonly plant: Plant;
-	/** Places tried: PLACES, or as many as there are. */
+	/** Places drawn: PLACES, or as many as there are. */
 	readonly places: number;
 	/** The least share that the reference must catch, in each file. */
 	readonly least: Readonly<Record<Weights, number>>;
@@ -51,7 +51,12 @@ const ROWS: readonly Row[] = [
 		places: PLACES,
 		least: { q4: 0, fp32: 0.97 }
 	},
-	{ name: 'highest bit of one weight, in a matrix', plant: flippedHighBit, places: PLACES, least: both(0.97) },
+	{
+		name: 'highest bit of one weight, in a matrix',
+		plant: flippedHighBit,
+		places: PLACES,
+		least: { q4: 0.97, fp32: 0.93 }
+	},
 	{ name: 'any one bit, in a matrix', plant: flippedBit, places: PLACES, least: { q4: 0.97, fp32: 0.3 } }
 ];
 
@@ -61,6 +66,13 @@ function cells(test: Test, weights: Weights, caught: number, places: number): st
 	const [low, high] = interval(caught, places);
 	const range = places > 1 ? ` (${percent(low)} to ${percent(high)})` : '';
 	return `${test} ${weights}: ${caught} of ${places}${range}`;
+}
+
+for (const weights of FILES) {
+	test(`the reference of the ${weights} file is what a second implementation makes`, () => {
+		test.setTimeout(120_000);
+		expect(Buffer.from(makeReference(weights)).equals(readReference(weights))).toBe(true);
+	});
 }
 
 for (const { name, plant, places, least, consistency } of ROWS) {
