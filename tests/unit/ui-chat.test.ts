@@ -40,15 +40,17 @@ function profile(script: Partial<Script> = {}, store = fakeStore()) {
 	const { claims, closeTab } = profileClaims();
 	const problems: unknown[] = [];
 	let open: string | undefined;
+	const wished: { model: string | undefined } = { model: undefined };
 	const components = {
 		app: Promise.resolve(double.app),
 		now: Date.now,
 		id: () => `id${++ids}`,
 		claims,
 		notKept: (error: unknown) => problems.push(error),
-		place: { get: () => open, set: (id: string | undefined) => (open = id) }
+		place: { get: () => open, set: (id: string | undefined) => (open = id) },
+		meshModel: () => wished.model
 	};
-	return { ...double, components, closeTab, problems, chat: new Chat(components), remembered: () => open };
+	return { ...double, components, wished, closeTab, problems, chat: new Chat(components), remembered: () => open };
 }
 
 const answerOf = (chat: Chat) => chat.messages.at(-1)?.answer;
@@ -59,6 +61,23 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 describe('a chat', () => {
+	test('a wish for the mesh names the chosen model; here and while going on it does not', async () => {
+		const { chat, wishes, wished } = profile({ loseAfter: 4 });
+		wished.model = 'other-model';
+		chat.send('Hello?', 'mesh');
+		await settle();
+		expect(wishes.at(-1)?.wish.model).toBe('other-model');
+		const id = chat.messages.at(-1)?.id ?? '';
+		chat.goOn(id, 'mesh');
+		await settle();
+		// Its tokens are those of the model that answered, whatever was wished for.
+		expect(wishes.at(-1)?.wish.continueFrom.length).toBeGreaterThan(0);
+		expect(wishes.at(-1)?.wish.model).toBe('pocket-5m-q4');
+		chat.send('And here?', 'device');
+		await settle();
+		expect(wishes.at(-1)?.wish.model).toBeUndefined();
+	});
+
 	test('answers on this device, streams, and keeps everything', async () => {
 		const { chat, store, wishes } = profile();
 		expect(chat.send('  What is the capital of Peru?\n', 'device')).toBe(true);

@@ -71,7 +71,7 @@ describe('the foot of an answer', () => {
 			bytesPerSecond: undefined,
 			secondsLeft: undefined
 		} as const;
-		expect(waiting({ kind: 'loading', progress })).toBe('Loading the pocket model: 0.9 MB of 5.4 MB');
+		expect(waiting({ kind: 'loading', progress })).toBe('Loading the model: 0.9 MB of 5.4 MB');
 	});
 });
 
@@ -126,6 +126,9 @@ describe('the strip', () => {
 		online: true,
 		relaysDown: false,
 		forgetful: false,
+		sharedOrigin: false,
+		graphicsLost: false,
+		nearlyFull: false,
 		storage: 'fine' as const,
 		second: false
 	};
@@ -139,6 +142,9 @@ describe('the strip', () => {
 		[{ shell: 'blocked' }, 'no-worker'],
 		[{ insecure: true, shell: 'insecure-context' }, 'insecure'],
 		[{ forgetful: true }, 'forgetful'],
+		[{ sharedOrigin: true, forgetful: true }, 'shared-origin'],
+		[{ graphicsLost: true }, 'graphics-lost'],
+		[{ nearlyFull: true }, 'nearly-full'],
 		[{ storage: 'superseded' }, 'storage:superseded'],
 		[{ storage: 'blocked' }, 'storage:blocked'],
 		[{ notKept: 'storage-full' }, 'keep:storage-full'],

@@ -34,6 +34,8 @@ export class Here {
 	readonly #ports: HerePorts;
 	readonly #held = new Map<string, Held>();
 	#lent: string | undefined;
+	/** What was written down last. */
+	#remembered: string | undefined;
 	/** What was chosen in an earlier visit; taken as soon as it is found to be here. */
 	#wanted: string | undefined;
 
@@ -51,6 +53,7 @@ export class Here {
 	/** Reads what was chosen in an earlier visit and follows what becomes of the models. Returns how to stop. */
 	async start(): Promise<() => void> {
 		const kept = await this.#ports.store.settings.get(SETTING).catch(() => undefined);
+		if (typeof kept?.value === 'string') this.#remembered = kept.value;
 		if (typeof kept?.value === 'string' && this.chosen.value === this.#builtIn) this.#wanted = kept.value;
 		return this.#ports.models.observe((entries) => {
 			const here = (id: string) => entries.some((entry) => entry.id === id && entry.kept === 'whole');
@@ -65,8 +68,14 @@ export class Here {
 		const before = this.chosen.value;
 		this.#take(id);
 		if (before !== id) await this.#drop(before, 'person');
+		await this.#remember(id);
+	}
+
+	/** Where nothing can be kept the choice lasts as long as the tab. */
+	async #remember(id: string): Promise<void> {
+		if (this.#remembered === id) return;
+		this.#remembered = id;
 		const row = { id: SETTING, savedAt: this.#ports.now(), value: id };
-		// Where nothing can be kept the choice lasts as long as the tab.
 		await this.#ports.store.settings.put(row).catch(() => undefined);
 	}
 
@@ -147,6 +156,8 @@ export class Here {
 				report(progress);
 			}, signal);
 			tell({ state: 'ready', ready });
+			// Until its weights were hashed, a model goes by a name that the next visit does not know.
+			if (this.chosen.value === engine.id) await this.#remember(ready.card.id);
 			return ready;
 		} catch (error) {
 			const code = codeOf(error);

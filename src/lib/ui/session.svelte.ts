@@ -8,6 +8,7 @@ import { Conversations } from './chat/conversations.svelte.ts';
 import { lockClaims } from './chat/claims.ts';
 import type { Place } from './chat/answering.ts';
 import { Contribution } from './contribute/contribution.svelte.ts';
+import { Library } from './models/library.svelte.ts';
 import { Receipts } from './receipts/receipts.svelte.ts';
 import type { ShellState } from './shell/notices.ts';
 import { Remembered } from './remembered.ts';
@@ -42,10 +43,13 @@ export class Session {
 	/** Undefined until the setting was read. */
 	told = $state<boolean | undefined>(undefined);
 	place = $state<Place>('device');
+	/** Id of the model wished for on the mesh; undefined: any. */
+	meshModel = $state<string | undefined>(undefined);
 	readonly remembered: Remembered;
 	readonly conversations: Conversations;
 	readonly contribution: Contribution;
 	readonly receipts: Receipts;
+	readonly library: Library;
 	readonly #ready: Promise<App>;
 	readonly #stops: (() => void)[] = [];
 
@@ -63,10 +67,13 @@ export class Session {
 			id: freshId,
 			claims: lockClaims(globalThis.navigator?.locks),
 			notKept: (error) => (this.notKept = codeOfThrown(error)),
-			place: { get: () => this.remembered.get('chat'), set: (id) => this.remembered.set('chat', id) }
+			place: { get: () => this.remembered.get('chat'), set: (id) => this.remembered.set('chat', id) },
+			meshModel: () => this.meshModel
 		});
 		this.contribution = new Contribution(promise);
 		this.receipts = new Receipts(promise);
+		this.library = new Library(promise);
+		this.meshModel = this.remembered.get('mesh-model');
 		this.place = this.remembered.get('place') === 'mesh' ? 'mesh' : 'device';
 		this.#create = () => void createTab().then(resolve, reject);
 	}
@@ -91,6 +98,7 @@ export class Session {
 			app.mesh.observe((value) => (this.mesh = value)),
 			app.contribution.observe((value) => (this.contributing = value)),
 			this.contribution.follow(app),
+			this.library.follow(app),
 			() => clearInterval(leader)
 		);
 		if (this.place === 'mesh') void app.joinMesh().catch(() => {});
@@ -111,6 +119,13 @@ export class Session {
 		this.place = place;
 		this.remembered.set('place', place);
 		if (place === 'mesh') void this.#ready.then((app) => app.joinMesh()).catch(() => {});
+	}
+
+	/** Wishes for one model on the mesh, or for any. */
+	chooseMeshModel(model: string | undefined): void {
+		this.meshModel = model;
+		this.remembered.set('mesh-model', model);
+		this.choose('mesh');
 	}
 
 	/** Remembers that the person was told who reads a prompt on the mesh. */

@@ -29,6 +29,8 @@ export interface ChatComponents {
 	readonly claims: Claims;
 	/** Hears that keeping failed, with a code. */
 	readonly notKept: (error: unknown) => void;
+	/** Id of the model wished for on the mesh; undefined: any. */
+	meshModel(): string | undefined;
 }
 
 /** Which answers some tab is writing: an answer left as running by a closed tab must not wait for ever. */
@@ -47,6 +49,8 @@ const SHOW_EVERY_MS = 40;
 const MAX_ANSWER_TOKENS = 512;
 /** The pocket model is made for greedy decoding (its card). */
 const GREEDY = { temperatureMilli: 0, topK: 1, topPMilli: 1000 } as const;
+/** A little chance makes answers of larger models read better; less than their usual 1.0, because there are no settings yet. */
+const NATURAL = { temperatureMilli: 700, topK: 20, topPMilli: 950 } as const;
 /** The length wish of tests goes with temperature 1, because a greedy answer forced to go on repeats itself. */
 const OPEN = { temperatureMilli: 1000, topK: 20, topPMilli: 1000 } as const;
 
@@ -177,7 +181,7 @@ export class Chat {
 			if (fixed) state = fix(state, fixed.text);
 			else {
 				if (place === 'device') state = answeredBy(state, app.chosen.value);
-				for await (const hear of events(app, this.#wish(app, message), place, stop.signal)) {
+				for await (const hear of events(app, this.#wish(app, message, place), place, stop.signal)) {
 					state = hear(state);
 					if (stop.signal.aborted) state = { ...state, phase: { kind: 'stopping' } };
 					this.#show(state, false);
@@ -198,13 +202,17 @@ export class Chat {
 		}
 	}
 
-	#wish(app: App, message: AnswerMessage): Wish {
+	#wish(app: App, message: AnswerMessage, place: Place): Wish {
+		// Token ids of one model mean nothing to another.
+		const begunBy = message.answer.tokens.length > 0 ? message.answer.modelId : undefined;
+		const model = begunBy ?? (place === 'mesh' ? this.#with.meshModel() : undefined);
+		const pocket = app.models.entries.find(({ origin }) => origin === 'built-in')?.id;
+		const answering = model ?? (place === 'device' ? app.chosen.value : pocket);
 		return {
 			turns: turnsBefore(this.messages, message.order),
 			continueFrom: message.answer.tokens,
-			// Token ids of one model mean nothing to another.
-			model: message.answer.tokens.length > 0 ? message.answer.modelId : undefined,
-			sampling: app.minTokens > 0 ? OPEN : GREEDY,
+			model,
+			sampling: app.minTokens > 0 ? OPEN : answering === pocket ? GREEDY : NATURAL,
 			minTokens: app.minTokens,
 			// Counted with what is there already; whoever goes on from the very end gets as much again.
 			maxTokens: Math.max(

@@ -3,7 +3,8 @@
  */
 import type { ExecutorFacts } from '#lib/node/events.ts';
 import type { Answer } from '#lib/ports/store.ts';
-import { bytes, counted } from '../numbers.ts';
+import { progressWords } from '../models/words.ts';
+import { counted } from '../numbers.ts';
 import { wordsFor } from '../words.ts';
 import type { Phase } from './answering.ts';
 
@@ -57,10 +58,8 @@ export function waiting(phase: Phase): string {
 		case 'starting':
 			return 'Getting ready…';
 		case 'loading': {
-			const { stage, loadedBytes, totalBytes } = phase.progress;
-			if (stage !== 'fetching') return 'Preparing the pocket model…';
-			const part = totalBytes === undefined ? bytes(loadedBytes) : `${bytes(loadedBytes)} of ${bytes(totalBytes)}`;
-			return `Loading the pocket model: ${part}`;
+			if (phase.progress.stage !== 'fetching') return 'Preparing the model…';
+			return `Loading the model: ${progressWords(phase.progress)}`;
 		}
 		case 'asking':
 			return phase.offers === 0 ? 'Asking who can answer…' : `${counted(phase.offers, 'offer', 'offers')} so far…`;

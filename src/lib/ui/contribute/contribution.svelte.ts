@@ -78,12 +78,12 @@ export class Contribution {
 		return app.observeContribution((event) => (this.jobs = hearJob(this.jobs, event, Date.now())));
 	}
 
-	/** Starts; what goes wrong is shown. */
-	async start(): Promise<void> {
+	/** Starts with this model, the built-in one when undefined; what goes wrong is shown. */
+	async start(model?: string): Promise<void> {
 		this.failed = undefined;
 		this.starting = true;
 		try {
-			await (await this.#app).startContributing();
+			await (await this.#app).startContributing(model);
 		} catch (error) {
 			this.failed = codeOfThrown(error);
 		} finally {

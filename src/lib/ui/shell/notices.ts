@@ -11,7 +11,7 @@ export type ShellState =
 	| { readonly kind: 'update-ready'; readonly apply: () => void };
 
 /** What a click on the strip's button does. */
-export type NoticeAction = 'reload' | 'update' | 'use-relay' | 'receipts' | 'dismiss';
+export type NoticeAction = 'reload' | 'update' | 'use-relay' | 'receipts' | 'models' | 'dismiss';
 
 /** A cause that a person should know of. `id` names it, so that one dismissed stays away until it comes anew. */
 export interface Notice {
@@ -36,6 +36,12 @@ export interface Facts {
 	readonly forgetful: boolean;
 	/** What has become of the place where this tab keeps things. */
 	readonly storage: StorageState;
+	/** Pages of other sites share this page's storage. */
+	readonly sharedOrigin: boolean;
+	/** The graphics device went away. */
+	readonly graphicsLost: boolean;
+	/** The room for this site is nearly used up. */
+	readonly nearlyFull: boolean;
 	readonly second: boolean;
 }
 
@@ -90,6 +96,20 @@ export function notices(facts: Facts): readonly Notice[] {
 		action: 'dismiss',
 		label: 'Understood'
 	});
+	say(facts.graphicsLost, {
+		id: 'graphics-lost',
+		tone: 'degraded',
+		text: 'The graphics card went away; what was answered is kept, and the next message loads the model again.',
+		action: 'dismiss',
+		label: 'Fine'
+	});
+	say(facts.nearlyFull, {
+		id: 'nearly-full',
+		tone: 'degraded',
+		text: 'The room for this site is nearly used up, so the browser may soon keep nothing more.',
+		action: 'models',
+		label: 'Look at models'
+	});
 	say(!facts.online, {
 		id: 'offline',
 		tone: 'degraded',
@@ -111,7 +131,14 @@ export function notices(facts: Facts): readonly Notice[] {
 		action: 'update',
 		label: 'Start it'
 	});
-	say(facts.forgetful, {
+	say(facts.sharedOrigin, {
+		id: 'shared-origin',
+		tone: 'degraded',
+		text: 'Other pages of this gateway can read what is kept here, and nothing is lent from here; an address of Fireweed’s own is safer.',
+		action: 'dismiss',
+		label: 'Understood'
+	});
+	say(facts.forgetful && !facts.sharedOrigin, {
 		id: 'forgetful',
 		tone: 'degraded',
 		text: 'This browser keeps nothing here, so conversations, receipts and your key end with this tab.',
