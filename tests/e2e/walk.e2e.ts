@@ -43,7 +43,7 @@ function clean(...people: Person[]): void {
  * The same model in this process, given the receipt's seed and the prompt, must draw the very tokens that were shown: a lost, doubled or
  * changed token, a wrong seed or a wrong position cannot pass.
  */
-async function replays(page: Page): Promise<void> {
+async function replays(page: Page, minTokens = 200): Promise<void> {
 	const answer = await lastAnswer(page);
 	if (answer?.answer === undefined) throw new Error('no answer kept');
 	const record = (await table<ReceiptRecord>(page, 'receipts')).find((each) => each.cid === answer.answer?.receipt);
@@ -60,7 +60,7 @@ async function replays(page: Page): Promise<void> {
 	// Earlier executors of the job hold the rest, and the seed is the first one's.
 	const answerTokens = receipt.startPosition + receipt.answerTokens;
 	const steps = engine.generate(
-		{ turns, continueFrom: [], seed, sampling, minTokens: 200, maxTokens: Math.max(200, answerTokens) },
+		{ turns, continueFrom: [], seed, sampling, minTokens, maxTokens: Math.max(minTokens, answerTokens) },
 		never
 	);
 	const tokens: number[] = [];
@@ -70,7 +70,7 @@ async function replays(page: Page): Promise<void> {
 		text += step.text;
 	}
 	expect(sampling.temperatureMilli).toBe(1000);
-	expect(answerTokens).toBeGreaterThanOrEqual(200);
+	expect(answerTokens).toBeGreaterThanOrEqual(minTokens);
 	expect(answer.answer.tokens).toEqual(tokens.slice(0, answerTokens));
 	if (tokens.length === answerTokens) expect(answer.text).toBe(text);
 }
@@ -196,33 +196,39 @@ test('4: the answering tab is closed: within two seconds the asker knows, keeps 
 	clean(asker, second);
 });
 
-/** What the page says for developers about a hand-over, and when its words change; Unix ms. */
-function clockOf(page: Page) {
-	const said: { readonly at: number; readonly line: string }[] = [];
-	page.on('console', (message) => {
-		if (message.text().startsWith('fireweed ')) said.push({ at: Date.now(), line: message.text() });
-	});
-	return said;
+/** What a page tells developers and when its answers grow, by its own clock. */
+interface Chronicle {
+	readonly said: { readonly at: number; readonly line: string }[];
+	readonly grew: { readonly at: number; readonly length: number }[];
+}
+
+function chronicle(): Chronicle {
+	const kept: Chronicle = { said: [], grew: [] };
+	const debug = console.debug.bind(console);
+	console.debug = (...facts: unknown[]) => {
+		kept.said.push({ at: Date.now(), line: String(facts[0]) });
+		debug(...facts);
+	};
+	const length = () =>
+		[...document.querySelectorAll('.words')].reduce((sum, { textContent }) => sum + textContent.length, 0);
+	new MutationObserver(() => {
+		if (length() > (kept.grew.at(-1)?.length ?? 0)) kept.grew.push({ at: Date.now(), length: length() });
+	}).observe(document, { childList: true, characterData: true, subtree: true });
+	return kept;
 }
 
 for (const way of ['closed', 'killed'] as const) {
 	test(`9: the answering tab is ${way} in mid-answer, and another one completes the answer as if nothing had been`, async () => {
-		const [asker, one, two] = [await stage.person(LONG), await stage.person(), await stage.person()];
-		const said = clockOf(asker.page);
+		const [asker, one, two] = [await stage.person(LONGER), await stage.person(), await stage.person()];
 		await contribute(one.page);
-		await contribute(two.page);
+		if (way === 'killed') await contribute(two.page);
 		await send(asker.page, 'Tell me about the mountains', 'The mesh');
 		await expect.poll(() => shownTokens(asker.page), { intervals: [20] }).toBeGreaterThan(45);
+		// One that came after the bids were made is found by announcing the job once more.
+		if (way === 'closed') await contribute(two.page);
 		const working = (page: Page) => page.getByRole('status').filter({ hasText: 'Working' }).isVisible();
 		const [lost, other] = (await working(one.page)) ? [one, two] : [two, one];
-		const words = await asker.page.evaluateHandle(() => {
-			const changes: { at: number; length: number }[] = [];
-			const log = document.querySelector('[role=log]');
-			if (log === null) throw new Error('no log');
-			const look = () => changes.push({ at: Date.now(), length: log.textContent.length });
-			new MutationObserver(look).observe(log, { childList: true, characterData: true, subtree: true });
-			return changes;
-		});
+		const kept = await asker.page.evaluateHandle(chronicle);
 		const gone = Date.now();
 		if (way === 'closed') await lost.page.close({ runBeforeUnload: false });
 		else {
@@ -234,8 +240,7 @@ for (const way of ['closed', 'killed'] as const) {
 		const after = await lastAnswer(asker.page);
 		expect(after?.answer).toMatchObject({ status: 'done', by: 'mesh' });
 		expect(after?.answer?.seams).toHaveLength(1);
-		expect(after?.answer?.tokens.length).toBeGreaterThanOrEqual(200);
-		await replays(asker.page);
+		await replays(asker.page, 400);
 		await expect(log(asker.page)).toContainText(/Continued on another computer after \d+ words/);
 
 		const receipts = await table<ReceiptRecord>(asker.page, 'receipts');
@@ -250,16 +255,16 @@ for (const way of ['closed', 'killed'] as const) {
 			receipts.filter((record) => record.kind === 'checkpoint').map((record) => record.cid)
 		);
 
-		const changes = await words.jsonValue();
-		const over = said.find(({ line }) => line.startsWith('fireweed handed-over'));
-		const left = said.find(({ line }) => line.startsWith('fireweed executor-lost'));
-		const before = changes.filter(({ at }) => at <= (left?.at ?? 0)).at(-1);
-		const again = changes.find(({ at, length }) => at > (over?.at ?? Infinity) && length > (before?.length ?? 0) + 1);
+		const { said, grew } = await kept.jsonValue();
+		const since = (moment: { readonly at: number } | undefined) => (moment?.at ?? NaN) - gone;
+		const noticed = since(said.find(({ line }) => line === 'fireweed executor-lost'));
+		const replaced = since(said.find(({ line }) => line === 'fireweed handed-over'));
+		const resumed = since(grew.find((moment) => since(moment) > replaced));
 		console.log(
-			`${way} after ${startPosition} tokens: noticed after ${(left?.at ?? NaN) - gone} ms, another accepted after ${(over?.at ?? NaN) - gone} ms, its first word shown after ${(again?.at ?? NaN) - gone} ms`
+			`${way} after ${startPosition} tokens: noticed after ${noticed} ms, another accepted after ${replaced} ms, its first word shown after ${resumed} ms`
 		);
-		expect((left?.at ?? Infinity) - gone).toBeLessThan(2_000);
-		expect((over?.at ?? Infinity) - gone).toBeLessThan(4_000);
+		expect(noticed).toBeLessThan(2_000);
+		expect(replaced - noticed).toBeLessThan(2_000);
 		clean(asker, other);
 	});
 }

@@ -8,7 +8,9 @@ import { originate } from '#lib/node/originate.ts';
 import type { OriginateEvent } from '#lib/node/events.ts';
 import type { Wish } from '#lib/node/app.ts';
 import { assignJob, jobCancel } from '#lib/protocol/assignment.ts';
-import { jobAnnouncement } from '#lib/protocol/announcement.ts';
+import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcement.ts';
+import { jobBid, type JobBid } from '#lib/protocol/bid.ts';
+import { successors } from '#lib/market/succeed.ts';
 import { decodeCanonical } from '#lib/protocol/encode.ts';
 import { read, seal } from '#lib/protocol/envelope.ts';
 import { decodeFrame, encodeFrame } from '#lib/protocol/frame.ts';
@@ -17,6 +19,7 @@ import { DEFAULT_POLICY, priceOf } from '#lib/protocol/policy.ts';
 import { ScriptedEngine, type ScriptedEngineInit } from '../doubles/engine.ts';
 import type { Meddle } from '../doubles/network.ts';
 import { answerOf, endOf, ORDINARY_WISH, World, type TestNode } from '../doubles/node.ts';
+import { SAMPLES } from '../fixtures/messages.ts';
 
 const typeOf = (bytes: Uint8Array) => (decodeCanonical(bytes, 1e6) as { type?: string }).type;
 type HandedOver = Extract<OriginateEvent, { type: 'handed-over' }>;
@@ -334,6 +337,28 @@ describe('who goes on', () => {
 		expect(handedOver(events)).toMatchObject([{ to: { id: set.executors[1].identity.peer }, exact: false }]);
 		whole(events);
 	});
+	it('holds a bid that is not in its last moments, and is of an account that lost nothing of this job, if there is one', () => {
+		const bid = SAMPLES.find(({ kind }) => kind === jobBid)?.body as JobBid;
+		const announcement = SAMPLES.find(({ kind }) => kind === jobAnnouncement)?.body as JobAnnouncement;
+		const heard = (executor: string, account: string, change: Partial<JobBid> = {}, heardAt = 0) => ({
+			...{ executor, account, heardAt, sameAccount: false },
+			bid: { ...bid, ...change }
+		});
+		const fast = { milliTokensPerSecond: 900_000 };
+		const job = {
+			...{ announcement, policy: DEFAULT_POLICY, model: bid.model, spent: 0 },
+			struckOff: new Set(['lost']),
+			accounts: new Set(['did:lost'])
+		};
+		const bids = [
+			heard('lost', 'did:other', fast),
+			heard('sibling', 'did:lost', fast),
+			heard('ending', 'did:other', { ...fast, validMs: 5_900 }),
+			heard('slow', 'did:other')
+		];
+		expect(successors(bids, job, 5_000).map((choice) => choice.heard.executor)).toEqual(['slow', 'sibling']);
+		expect(successors(bids, { ...job, spent: 1e12 }, 5_000)).toEqual([]);
+	});
 	it('never somebody with another model: its token ids are other words', async () => {
 		const set = await stage('model', [{}, { modelId: 'another' }]);
 		const events = await askAnd(set, 40, () => void set.executors[0].mesh.stop());
@@ -440,11 +465,13 @@ describe('cheats', () => {
 	});
 
 	it('an old executor that bids again for its own job: it does not get it', async () => {
-		const set = await stage('again', [{ stallAt: 40 }]);
-		const events = await askAnd(set, 0, () => undefined);
-		// Cancelled, its engine is free, and it answers the new announcement.
-		expect(set.executors[0].contributed.filter((event) => event.type === 'considered').length).toBeGreaterThan(1);
-		expect(endOf(events)).toMatchObject({ type: 'lost', code: 'stalled' });
+		const set = await stage('again', [{}]);
+		const [executor] = set.executors;
+		// Its channel broken, its engine is free, and it answers the new announcement.
+		const events = await askAnd(set, 40, () => [...executor.mesh.channels].forEach((channel) => channel.abort()));
+		const considered = executor.contributed.filter((event) => event.type === 'considered');
+		expect(considered.map((event) => event.verdict)).toEqual(['bid', 'bid']);
+		expect(endOf(events)).toMatchObject({ type: 'lost', code: 'channel-closed' });
 	});
 
 	it('a successor that doubles the seam, leaves a gap, or speaks for the old epoch: refused, and the next goes on', async () => {

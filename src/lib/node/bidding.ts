@@ -76,7 +76,9 @@ export async function* collectBids(
 			if (heard.size === 0 && now >= again) {
 				said = now;
 				joined = false;
-				announcements.push(await repeat(job, {}, ports));
+				const again = await restate(job, {}, ports);
+				announcements.push(again);
+				await ports.mesh.publish('fireweed/1/announcements', again.bytes);
 				continue;
 			}
 			const mail = await inbox.take(heard.size > 0 ? closes - now : Math.min(closes, again) - now);
@@ -113,16 +115,13 @@ function nobodyMissing(heard: ReadonlyMap<string, SignedBid>, job: AnnouncedJob,
 	return heard.size > 0 && expected !== undefined && expected.every((executor) => heard.has(executor));
 }
 
-/** The same wish under a new stamp, since gossip drops what it has seen; `change` is what was learnt since. */
-export async function repeat(
+/** The same wish under a new stamp, since gossip drops what it has seen; `change` is what was learnt since. To be remembered before it is published. */
+export async function restate(
 	job: AnnouncedJob,
 	change: Pick<Partial<JobAnnouncement>, 'model' | 'promptTokens'>,
 	ports: NodePorts
 ): Promise<AnnouncedJob['announcement']> {
-	const body = { ...job.announcement.body, ...change, issuedAt: ports.clock.now() };
-	const again = await seal(jobAnnouncement, body, job.key);
-	await ports.mesh.publish('fireweed/1/announcements', again.bytes);
-	return again;
+	return seal(jobAnnouncement, { ...job.announcement.body, ...change, issuedAt: ports.clock.now() }, job.key);
 }
 
 type Said =

@@ -7,7 +7,7 @@ import { codeOf } from '#lib/protocol/errors.ts';
 import { judgeGossip } from '#lib/protocol/gossip.ts';
 import { mostPromptTokens } from './announce.ts';
 import type { Wish } from './app.ts';
-import { admitBid, repeat, type RankedJob, type SignedBid } from './bidding.ts';
+import { admitBid, restate, type RankedJob, type SignedBid } from './bidding.ts';
 import type { HiredJob } from './hire.ts';
 import { Inbox } from './inbox.ts';
 import type { NodePorts } from './ports.ts';
@@ -68,7 +68,7 @@ export class Spares {
 		const now = this.#ports.clock.monotonic();
 		if (this.#ranked([], now + WARM_FOR_MS).length > 0) return;
 		if (this.#askedAt !== undefined && now - this.#askedAt < ASK_AGAIN_MS) return;
-		this.#ask(shown).catch((error: unknown) => this.#ports.log('not-announced', { code: codeOf(error) }));
+		void this.#ask(shown);
 	}
 
 	/** The executor that has it is lost and does not get it again. Returns who may go on, best first; none when nobody answers in time. */
@@ -119,7 +119,7 @@ export class Spares {
 		return successors([...this.#bids.values()], job, now);
 	}
 
-	/** The same job once more, for the model whose tokens were shown, as long as it has become. Never the prompt. */
+	/** The same job once more, for the model whose tokens were shown, as long as it has become. Never the prompt. Never throws. */
 	async #ask(shown: readonly number[]): Promise<void> {
 		const { mesh, crypto, clock } = this.#ports;
 		const model = this.#current?.executor.bid.model.id;
@@ -133,7 +133,14 @@ export class Spares {
 		const { turns } = this.#wish;
 		const promptTokens = promptBucket(mostPromptTokens({ turns, continueFrom: shown }));
 		const change = { ...(model === undefined ? {} : { model }), promptTokens };
-		this.#announcements.push(await repeat(this.#job, change, this.#ports));
+		try {
+			const again = await restate(this.#job, change, this.#ports);
+			// A bid on it may come before the publishing is over.
+			this.#announcements.push(again);
+			await mesh.publish('fireweed/1/announcements', again.bytes);
+		} catch (error) {
+			this.#ports.log('not-announced', { code: codeOf(error) });
+		}
 	}
 
 	async #hear(bytes: Uint8Array): Promise<void> {

@@ -12,7 +12,7 @@ import { bytes, fields, integer, list, optional, text, word, type Infer } from '
 export const publicPolicy = fields({
 	/** Microcredits per 1,000 tokens, prompt and answer counted alike: the RFC's max_acceptable_bid_tokens, exact. */
 	maxPricePer1k: integer(0, MAX_PRICE),
-	/** Microcredits for the whole job. */
+	/** Microcredits for the whole job, all its executors together. */
 	maxPrice: integer(0, MAX_PRICE),
 	/** 0 … 1,000; 0 admits newcomers. */
 	minStanding: integer(0, 1000),
@@ -22,7 +22,7 @@ export const publicPolicy = fields({
 	engineClass: optional(text(32, 1)),
 	/** Exact weights; absent: whatever goes under the model's name. */
 	weightsHash: optional(bytes(32)),
-	/** From assignment to the end of the answer, milliseconds. */
+	/** From the first assignment to the end of the answer, hand-overs included, milliseconds. */
 	deadlineMs: integer(1_000, 3_600_000),
 	/** How many executors shall answer independently. */
 	redundancy: integer(1, 8),
