@@ -15,6 +15,7 @@ const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const tenth = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const price = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 const megabytes = new Intl.NumberFormat(undefined, { style: 'unit', unit: 'megabyte', maximumFractionDigits: 1 });
+const gigabytes = new Intl.NumberFormat(undefined, { style: 'unit', unit: 'gigabyte', maximumFractionDigits: 1 });
 const seconds = new Intl.NumberFormat(undefined, {
 	style: 'unit',
 	unit: 'second',
@@ -31,8 +32,9 @@ export const count = (value: number): string => whole.format(value);
 export const counted = (value: number, one: string, many: string): string =>
 	`${whole.format(value)} ${value === 1 ? one : many}`;
 
-/** Bytes as megabytes; a model is never small enough for another unit. */
-export const bytes = (value: number): string => megabytes.format(value / 1e6);
+/** Bytes as megabytes or gigabytes; a model is never small enough for another unit. */
+export const bytes = (value: number): string =>
+	value < 1e9 ? megabytes.format(value / 1e6) : gigabytes.format(value / 1e9);
 
 /** `21 tok/s`; a decimal only where it tells something. */
 export const speed = (tokensPerSecond: number): string =>
