@@ -178,7 +178,7 @@ export const FAULT_CASES: readonly FaultCase[] = [
 		async run(place) {
 			const engine = await place.fresh();
 			let killed: Promise<void> | undefined;
-			const loading = codeIn(() => load(engine, () => (killed ??= place.faults.kill())));
+			const loading = codeIn(() => load(engine, () => void (killed ??= place.faults.kill())));
 			assert.equal(await settled(loading), 'engine-failed');
 			await killed;
 			assert.equal(engine.state, 'failed');
