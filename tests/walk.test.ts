@@ -121,6 +121,24 @@ describe('the walk', () => {
 		expect(tokens).toHaveLength(100);
 		expect(text).toBe(tokens.map((token) => `w${token} `).join(''));
 	});
+	it('9 ui/chat/Message: a lost executor is replaced from the last frame', async () => {
+		const world = new World('walk on');
+		const asker = await world.node();
+		for (const executor of [await world.node(), await world.node()])
+			await world.clock.until(executor.contribution.start());
+		let who = '';
+		const events = await world.clock.until(
+			asker.ask({}, undefined, {}, (event) => {
+				if (event.type === 'assigned') who = event.executor.id;
+				if (event.type === 'words' && event.position === 40) world.network.vanish(who);
+			})
+		);
+		const over = events.find((event) => event.type === 'handed-over');
+		expect(over).toMatchObject({ from: who, exact: true });
+		const positions = events.flatMap((event) => (event.type === 'words' ? [event.position] : []));
+		expect(positions).toEqual(Array.from({ length: 100 }, (_, i) => i));
+		expect(endOf(events)).toMatchObject({ type: 'finished', status: 'success', tokens: 100 });
+	});
 	it('10 protocol/receipt: one page, two signatures, the same bytes, one CID', async () => {
 		const end = endOf(walked.events);
 		if (end.type !== 'finished') throw new Error('did not finish');
@@ -144,7 +162,8 @@ describe('the walk', () => {
 		}));
 		const titles = readFileSync(new URL(import.meta.url), 'utf8').matchAll(/^\tit\('(\d+) ([^:]+):/gm);
 		const steps = [...titles].map((title) => ({ number: title[1], nouns: (title[2] ?? '').split(', ') }));
-		expect(rows.map((row) => row.number)).toEqual(steps.map((step) => step.number));
-		for (const [i, step] of steps.entries()) for (const noun of step.nouns) expect(rows[i]?.file).toContain(noun);
+		expect(rows.map((row) => row.number)).toEqual([...new Set(steps.map((step) => step.number))]);
+		for (const step of steps)
+			for (const noun of step.nouns) expect(rows.find((row) => row.number === step.number)?.file).toContain(noun);
 	});
 });

@@ -175,6 +175,13 @@ describe('an executor that is lost', () => {
 		expect(await receiptOf(set.asker, String(before))).toMatchObject({ status: 'failed', answerTokens: 40 });
 	});
 
+	it('cannot hold the prompt: another of the same model could not either, so nobody is asked', async () => {
+		const set = await stage('hopeless', [{ failAt: { position: 0, code: 'prompt-too-long' } }, {}]);
+		const events = await askAnd(set, 0, () => undefined);
+		expect(handedOver(events)).toEqual([]);
+		expect(endOf(events)).toMatchObject({ type: 'lost', code: 'prompt-too-long', tokens: 0 });
+	});
+
 	it('before its first word: the seed it brought stays, nothing is owed, nothing is named', async () => {
 		const set = await stage('early', [{ stallAt: 0 }, {}]);
 		const events = await askAnd(set, 0, () => undefined);

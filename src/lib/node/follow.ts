@@ -14,6 +14,9 @@ import type { Spares } from './spares.ts';
 /** After a stop, how long the executor has to send its receipt. */
 const LAST_WORD_MS = 3_000;
 
+/** Ends that another executor of the same model would only repeat. */
+const HOPELESS: readonly Code[] = ['prompt-too-long'];
+
 /** An executor that did not finish, and what it leaves. */
 export interface Left {
 	readonly hearing: Hearing;
@@ -114,7 +117,11 @@ function leave(hearing: Hearing, code: Code, receipt: Signed<ExecutionReceipt> |
 		shown: [...run.continueFrom, ...tokens],
 		proof,
 		parts: [...hired.parts, part],
-		over: hearing.cancelled || hearing.position >= run.maxTokens || ports.clock.monotonic() >= hired.deadlineAt,
+		over:
+			HOPELESS.includes(code) ||
+			hearing.cancelled ||
+			hearing.position >= run.maxTokens ||
+			ports.clock.monotonic() >= hired.deadlineAt,
 		ending: receipt?.body.status === 'partial' ? finished(hired, receipt) : lost
 	};
 }
