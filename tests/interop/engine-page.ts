@@ -21,7 +21,8 @@ import type {
 import { isCode, Refusal } from '#lib/protocol/errors.ts';
 import { rendererMemory } from '../../bench/memory.ts';
 import { findChromium, LAUNCH_FLAGS } from '../../scripts/chromium.mjs';
-import type { harness as Harness, MakeInit, Reply } from '../fixtures/engine/page.ts';
+import type { harness as Harness, MakeInit } from '../fixtures/engine/page.ts';
+import type { Reply } from '../fixtures/page.ts';
 
 declare const harness: typeof Harness;
 

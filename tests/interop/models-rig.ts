@@ -8,7 +8,8 @@ import { chromium, type Browser, type BrowserContext, type Page } from 'playwrig
 import { build } from 'vite';
 import { isCode, Refusal } from '#lib/protocol/errors.ts';
 import { findChromium, LAUNCH_FLAGS } from '../../scripts/chromium.mjs';
-import type { harness as Harness, Reply } from '../fixtures/models/page.ts';
+import type { harness as Harness } from '../fixtures/models/page.ts';
+import type { Reply } from '../fixtures/page.ts';
 import { startModelServer, type ModelServer } from './models-server.ts';
 
 export type Harness = typeof Harness;

@@ -7,6 +7,7 @@ import { exp, log } from '#lib/protocol/real.ts';
 import { MAX_CANDIDATES, topCandidates } from '#lib/protocol/sampler.ts';
 import type { ModelCard, TopLogits } from '#lib/ports/engine.ts';
 import type { RecordedModel } from '../messages.ts';
+import { oneAtATime } from '../alone.ts';
 import type { Aborted, Core } from '../serve.ts';
 import type { Bytes, ModelBytes } from './files.ts';
 import { checkRequest, columns, promptWidths, run, type CachedPrompt } from './generate.ts';
@@ -98,17 +99,8 @@ interface Parts {
 function coreOf(ready: Core['ready'], { model, text, prompts }: Parts, { monotonic, breathe }: CoreComponents): Core {
 	const { card } = ready;
 	const { contextTokens, vocabularySize, stopTokens } = card;
-	let busy = false;
+	const alone = oneAtATime();
 	let cached: CachedPrompt | undefined;
-	async function* alone<T, R>(work: () => AsyncGenerator<T, R, void>): AsyncGenerator<T, R, void> {
-		if (busy) throw new Refusal('engine-busy');
-		busy = true;
-		try {
-			return yield* work();
-		} finally {
-			busy = false;
-		}
-	}
 	return {
 		ready,
 		generate: (request, signal) =>

@@ -8,6 +8,7 @@ import type { EngineReady, ModelCard, TopLogits } from '#lib/ports/engine.ts';
 import { checkRequest, columns } from '../cpu/generate.ts';
 import { digest } from '../cpu/digest.ts';
 import type { WebllmModel } from '../messages.ts';
+import { oneAtATime } from '../alone.ts';
 import type { Aborted, Core } from '../serve.ts';
 import type { Chat } from './chat.ts';
 import type { ChatConfig } from './manifest.ts';
@@ -76,16 +77,7 @@ export async function openCore(init: CoreInit, components: CoreComponents): Prom
 	};
 	const chunk = Math.min(PROMPT_CHUNK, config.prefillChunk);
 
-	let busy = false;
-	async function* alone<T, R>(work: () => AsyncGenerator<T, R, void>): AsyncGenerator<T, R, void> {
-		if (busy) throw new Refusal('engine-busy');
-		busy = true;
-		try {
-			return yield* work();
-		} finally {
-			busy = false;
-		}
-	}
+	const alone = oneAtATime();
 	return {
 		ready: { card, tokensPerSecond, selfTest, device: init.device },
 		generate: (request, signal) =>
