@@ -97,5 +97,7 @@ test('without a graphics card the page says so once, and lists its models with t
 	await page.getByText(/^Does not fit here/).click();
 	await expect(page.getByText('It needs a graphics card').first()).toBeVisible();
 	expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+	// The page scrolls inside its frame, not behind it as well.
+	expect(await page.evaluate(() => document.documentElement.scrollHeight <= innerHeight)).toBe(true);
 	expect(await violations(page)).toEqual([]);
 });
