@@ -46,7 +46,7 @@ const LATER_ABOVE_BYTES = 1024 * 1024;
  * Files that only some visitors ever need: the GPU engine's 6 MB are nothing for a phone without WebGPU. They are kept once they were used,
  * and from then on by every later build too.
  */
-const ON_DEMAND = /\/webllm-[\w-]+\.js$/;
+export const ON_DEMAND = /\/webllm-[\w-]+\.js$/;
 
 /** SvelteKit's folder for files whose names carry a hash of their content. */
 const NAMED_BY_CONTENT = '/_app/immutable/';

@@ -1,6 +1,7 @@
 /** The tab still opens when nothing answers: at a server's root and under both addresses of an IPFS gateway. */
 import { expect, test, type BrowserContext, type Page } from 'playwright/test';
 import { serve } from '../../scripts/serve.ts';
+import { ON_DEMAND } from '../../workers/precache.ts';
 import { filesUnder, startGateway } from '../doubles/gateway.ts';
 
 const BUILD = 'build';
@@ -51,9 +52,11 @@ async function guard(context: BrowserContext, url: string): Promise<{ errors: st
 /** Files of the build that the worker does not hold: itself, and the list of relays, which is asked for anew each time. */
 const NOT_HELD = ['service-worker.js', 'directory.json'];
 
-/** Waits until the worker holds every file of the build on disk; resolves to the names of all caches of the origin. */
+/** Waits until the worker holds every file of the build on disk that a first visit needs; resolves to the names of all caches of the origin. */
 async function untilHeld(page: Page): Promise<string[]> {
-	const expected = [...(await filesUnder(BUILD)).keys()].filter((name) => !NOT_HELD.includes(name));
+	const files = [...(await filesUnder(BUILD)).keys()];
+	const expected = files.filter((name) => !NOT_HELD.includes(name) && !ON_DEMAND.test(name));
+	expect(files.length - expected.length, 'files left out').toBe(NOT_HELD.length + 1);
 	const addresses = expected.map((name) => (name === 'index.html' ? './' : `./${name}`));
 	await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
 	const missing = () =>
