@@ -1,5 +1,6 @@
 /** Memory of a browser's processes, as the operating system counts it. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { residentOf } from './engines/memory.ts';
 
 /** Resident memory of the renderers below the process `root`, in bytes, the largest first. Linux only; elsewhere empty. */
 export function rendererMemory(root: number): number[] {
@@ -11,7 +12,7 @@ export function rendererMemory(root: number): number[] {
 		if (parent === undefined) continue;
 		parents.set(pid, parent);
 		if (!commandLine(pid).includes('--type=renderer')) continue;
-		sizes.push({ pid, bytes: (field(pid, 'VmRSS') ?? 0) * 1024 });
+		sizes.push({ pid, bytes: residentOf(pid)?.now ?? 0 });
 	}
 	const below = (pid: number): boolean => pid === root || (pid > 1 && below(parents.get(pid) ?? 0));
 	return sizes
@@ -44,18 +45,4 @@ function commandLine(pid: number): string {
 	} catch {
 		return '';
 	}
-}
-
-/** Least-squares slope of `values` over `times`: units of value per unit of time. 0 for fewer than two points. */
-export function slope(times: readonly number[], values: readonly number[]): number {
-	const n = Math.min(times.length, values.length);
-	if (n < 2) return 0;
-	const mean = (list: readonly number[]) => list.slice(0, n).reduce((sum, each) => sum + each, 0) / n;
-	const [t, v] = [mean(times), mean(values)];
-	let [above, below] = [0, 0];
-	for (let i = 0; i < n; i++) {
-		above += ((times[i] as number) - t) * ((values[i] as number) - v);
-		below += ((times[i] as number) - t) ** 2;
-	}
-	return below === 0 ? 0 : above / below;
 }

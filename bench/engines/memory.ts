@@ -57,6 +57,7 @@ async function ticks(browser: Browser): Promise<ReadonlyMap<number, number>> {
 	}
 }
 
+/** Of a process by its id; undefined when it is gone, or where there is no /proc. */
 export function residentOf(pid: number): Resident | undefined {
 	return reading(`/proc/${pid}/status`, parseStatus);
 }

@@ -8,7 +8,7 @@ import { expect, test } from 'playwright/test';
 import { POCKET } from '#lib/engine/pocket.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
 import { machine } from '../../bench/machine.ts';
-import { slope } from '../../bench/memory.ts';
+import { slope } from '../../bench/slope.ts';
 import { request } from '../compliance/engine.ts';
 import { openEnginePage, type EnginePage } from '../interop/engine-page.ts';
 
