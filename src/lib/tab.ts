@@ -9,6 +9,7 @@ import { webllmSource } from '#lib/engine/webllm-source.ts';
 import { openCrypto } from '#lib/keys/crypto.ts';
 import { isSharedOrigin, openKeys } from '#lib/keys/keys.ts';
 import { consoleLog } from '#lib/logger.ts';
+import type { PauseCause } from '#lib/market/lending.ts';
 import { DEFAULT_PRICE_PER_1K } from '#lib/market/price.ts';
 import { pagePlaceOf } from '#lib/mesh/gater.ts';
 import { tabMedium } from '#lib/mesh/medium-tab.ts';
@@ -20,6 +21,7 @@ import { contribute, type Contribution } from '#lib/node/contribute.ts';
 import type { ContributeEvent } from '#lib/node/events.ts';
 import { fixedAnswer } from '#lib/node/fixed.ts';
 import { Here } from '#lib/node/here.ts';
+import { Lending, type Surroundings } from '#lib/node/lending.ts';
 import { Offers } from '#lib/node/offers.ts';
 import { openReceipt } from '#lib/node/open-receipt.ts';
 import { originate } from '#lib/node/originate.ts';
@@ -93,6 +95,7 @@ export async function createTab(): Promise<App> {
 	const meshState = new Watchable<MeshState>({ state: 'off', peers: [], relays: [], offers: [] });
 	const contribution = new Watchable<ContributeState>({ state: 'off' });
 	const contributionListeners = new Set<(event: ContributeEvent) => void>();
+	const lending = new Lending({ store, clock, surroundings: watchSurroundings() });
 	let joining: Promise<void> | undefined;
 	let contributing: Contribution | undefined;
 	let starting: AbortController | undefined;
@@ -140,7 +143,19 @@ export async function createTab(): Promise<App> {
 	}
 
 	let measured = { tokensPerSecond: 0, model: '', jobs: 0 };
-	const becomeReady = () => contribution.set({ state: 'ready', ...measured });
+	let pausedBy: PauseCause | undefined;
+	let unwatched = () => {};
+	function becomeReady(): void {
+		if (pausedBy === undefined) contribution.set({ state: 'ready', ...measured });
+		else contribution.set({ state: 'paused', why: pausedBy, ...measured });
+	}
+	/** A running job goes on, so what the screen shows changes at its end only. */
+	function pause(cause: PauseCause | undefined): void {
+		pausedBy = cause;
+		contributing?.pause(cause !== undefined);
+		const { state } = contribution.value;
+		if (state === 'ready' || state === 'paused') becomeReady();
+	}
 	function hear(event: ContributeEvent): void {
 		if (event.type === 'started') contribution.set({ state: 'working', ...measured });
 		if (event.type === 'ended') {
@@ -168,6 +183,7 @@ export async function createTab(): Promise<App> {
 				{ pricePer1k: DEFAULT_PRICE_PER_1K, region: undefined },
 				hear
 			);
+			unwatched = await lending.follow(pause);
 			await contributing.start();
 			refresh();
 		} catch (error) {
@@ -183,6 +199,7 @@ export async function createTab(): Promise<App> {
 
 	async function stopContributing(): Promise<void> {
 		starting?.abort();
+		unwatched();
 		const ending = contributing;
 		contributing = undefined;
 		await ending?.stop();
@@ -239,6 +256,7 @@ export async function createTab(): Promise<App> {
 		joinMesh: join,
 		startContributing,
 		stopContributing,
+		lending,
 		observeContribution: (listener) => {
 			contributionListeners.add(listener);
 			return () => contributionListeners.delete(listener);
@@ -275,6 +293,28 @@ const clock: Clock = {
 			signal?.addEventListener('abort', stop, { once: true });
 		})
 };
+
+/** Of W3C's Battery Status, what is read here; Chromium alone has it. */
+interface Battery extends EventTarget {
+	readonly charging: boolean;
+}
+
+/** Whether the tab is looked at and the device plugged in, as far as the browser tells. */
+function watchSurroundings(): Watchable<Surroundings> {
+	const surroundings = new Watchable<Surroundings>({ pluggedIn: undefined, hidden: document.hidden });
+	document.addEventListener('visibilitychange', () =>
+		surroundings.set({ ...surroundings.value, hidden: document.hidden })
+	);
+	const { getBattery } = navigator as { getBattery?: () => Promise<Battery> };
+	const follow = (battery: Battery) => {
+		const say = () => surroundings.set({ ...surroundings.value, pluggedIn: battery.charging });
+		battery.addEventListener('chargingchange', say);
+		say();
+	};
+	// Refused in frames of other sites and where a policy says so.
+	getBattery?.call(navigator).then(follow, () => undefined);
+	return surroundings;
+}
 
 const random: Random = { bytes: (length) => globalThis.crypto.getRandomValues(new Uint8Array(length)) };
 

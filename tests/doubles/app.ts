@@ -13,6 +13,7 @@ import type {
 	Watched,
 	Wish
 } from '#lib/node/app.ts';
+import { DEFAULT_LIMITS } from '#lib/market/lending.ts';
 import type { ContributeEvent, ExecutorFacts, OriginateEvent } from '#lib/node/events.ts';
 import { fixedAnswer } from '#lib/node/fixed.ts';
 import type { LoadProgress } from '#lib/ports/engine.ts';
@@ -287,6 +288,7 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 			position: token
 		}));
 
+	const limits = new Value(DEFAULT_LIMITS);
 	const app: App = {
 		identity: {
 			account: 'did:key:z6MkpTHR8VNsBxYAAWHut2Geadd9jSwuBV8xRoAnwWsdvktH',
@@ -406,6 +408,20 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 		async stopContributing() {
 			contributing.abort();
 			contribution.set({ state: 'off' });
+		},
+		lending: {
+			limits,
+			set: async (value) => limits.set(value),
+			pause: (paused) => {
+				const { value } = contribution;
+				if (value.state !== 'ready' && value.state !== 'paused') return;
+				const { tokensPerSecond, model, jobs } = value;
+				contribution.set(
+					paused
+						? { state: 'paused', why: 'person', tokensPerSecond, model, jobs }
+						: { state: 'ready', tokensPerSecond, model, jobs }
+				);
+			}
 		},
 		observeContribution(listener) {
 			contributors.add(listener);

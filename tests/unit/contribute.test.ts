@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { capabilityAdvertisement, statedSelfTest } from '#lib/protocol/capability.ts';
 import { read } from '#lib/protocol/envelope.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
-import { World } from '../doubles/node.ts';
+import { endOf, World } from '../doubles/node.ts';
 
 it('states what its engine proved, what computes, how fast, and which bytes', async () => {
 	const world = new World('states');
@@ -36,6 +36,46 @@ it('does not lend a model whose answers cannot be checked, and states nothing', 
 	expect(code).toBe('not-verifiable');
 	await world.clock.pass(60_000);
 	expect(heard).toEqual([]);
+});
+
+it('offers nothing and bids on nothing while paused, and both again afterwards', async () => {
+	const world = new World('paused');
+	const [lender, asker] = [await world.node(), await world.node()];
+	let stated = 0;
+	asker.mesh.subscribe(
+		'fireweed/1/capabilities',
+		() => 'accept',
+		() => stated++
+	);
+	await world.clock.until(lender.contribution.start());
+	lender.contribution.pause(true);
+	await world.clock.pass(1_000);
+	const before = stated;
+	expect(endOf(await world.clock.until(asker.ask({ minTokens: 0, maxTokens: 8 })))).toMatchObject({
+		type: 'failed',
+		code: 'no-bids'
+	});
+	await world.clock.pass(60_000);
+	expect(stated).toBe(before);
+	lender.contribution.pause(false);
+	expect(endOf(await world.clock.until(asker.ask({ minTokens: 0, maxTokens: 8 }))).type).toBe('finished');
+	await world.clock.pass(1_000);
+	expect(stated).toBeGreaterThan(before);
+	await world.clock.until(lender.contribution.stop());
+	lender.contribution.pause(false);
+	const atTheEnd = stated;
+	await world.clock.pass(60_000);
+	expect(stated).toBe(atTheEnd);
+});
+
+it('finishes the running job when it is paused in the middle', async () => {
+	const world = new World('paused-midway');
+	const [lender, asker] = [await world.node({ engine: { tokensPerSecond: 20 } }), await world.node()];
+	await world.clock.until(lender.contribution.start());
+	const asked = asker.ask({ maxTokens: 60, minTokens: 60 }, undefined, undefined, (event) => {
+		if (event.type === 'words') lender.contribution.pause(true);
+	});
+	expect(endOf(await world.clock.until(asked))).toMatchObject({ type: 'finished', tokens: 60 });
 });
 
 it('rounds what it proved to its own disadvantage', () => {

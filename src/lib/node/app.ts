@@ -8,6 +8,7 @@ import type { EngineReady, LoadProgress, Turn } from '#lib/ports/engine.ts';
 import type { Models } from '#lib/ports/models.ts';
 import type { Store } from '#lib/ports/store.ts';
 import type { Sampling } from '#lib/protocol/sampler.ts';
+import type { LendingLimits, PauseCause } from '#lib/market/lending.ts';
 import type { Code } from '#lib/protocol/errors.ts';
 import type { ContributeEvent, OriginateEvent } from './events.ts';
 import type { FixedAnswer } from './fixed.ts';
@@ -57,7 +58,25 @@ export type ContributeState =
 	/** Waiting for jobs; `relays` and `peers` that can reach this tab. */
 	| { readonly state: 'ready'; readonly tokensPerSecond: number; readonly model: string; readonly jobs: number }
 	| { readonly state: 'working'; readonly tokensPerSecond: number; readonly model: string; readonly jobs: number }
+	/** By a limit or by the person: nothing new is taken; the running job, if any, goes on. */
+	| {
+			readonly state: 'paused';
+			readonly why: PauseCause;
+			readonly tokensPerSecond: number;
+			readonly model: string;
+			readonly jobs: number;
+	  }
 	| { readonly state: 'failed'; readonly code: Code };
+
+/** Limits under which this device may be lent. */
+export interface LendingControl {
+	readonly limits: Watched<LendingLimits>;
+	/** Sets and keeps them. Refusals of the store; they hold for this visit all the same. */
+	set(limits: LendingLimits): Promise<void>;
+	/** The person's own pause. */
+	pause(paused: boolean): void;
+}
+export type { LendingLimits, PauseCause };
 
 export interface MeshState {
 	/** `off`: not started (nothing leaves this device); `starting`, `on`, `alone`: started but nobody is reachable. */
@@ -171,6 +190,7 @@ export interface App {
 	/** Lends a model of this device, the built-in one unless said otherwise. Refusals of loading, and `not-verifiable`, `insecure-context`. */
 	startContributing(model?: string): Promise<void>;
 	stopContributing(): Promise<void>;
+	readonly lending: LendingControl;
 	observeContribution(listener: (event: ContributeEvent) => void): () => void;
 	observeMesh(listener: (event: MeshEvent) => void): () => void;
 	/** Relay addresses from `?relay=` that need the person's word before use. */

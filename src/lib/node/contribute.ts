@@ -41,6 +41,8 @@ export interface OpenBid {
 export interface Contribution {
 	/** Loads nothing: the engine is ready when this is called. Refusal `not-verifiable`. */
 	start(): Promise<void>;
+	/** Offers nothing and bids on nothing while `paused`; the running job goes on, and a bid that is out still holds. */
+	pause(paused: boolean): void;
 	/** Takes no new jobs and stops the running one, which still gets its receipt. */
 	stop(): Promise<void>;
 }
@@ -64,6 +66,10 @@ export function contribute(
 	let tokensPerSecond = 0;
 	let loadMs = 0;
 	let model: OfferedModel | undefined;
+	let paused = false;
+	/** Says what is offered, until called. */
+	let quiet: (() => void) | undefined;
+	let state: (() => void) | undefined;
 
 	const forget = () => {
 		const now = ports.clock.monotonic();
@@ -74,7 +80,8 @@ export function contribute(
 		const announcement = read(jobAnnouncement, bytes);
 		const key = toHex(announcement.body.job);
 		forget();
-		if (model === undefined || Math.abs(announcement.body.issuedAt - ports.clock.now()) > CLOCK_SKEW_MS) return;
+		if (paused || model === undefined || Math.abs(announcement.body.issuedAt - ports.clock.now()) > CLOCK_SKEW_MS)
+			return;
 		const view: ExecutorView = {
 			model,
 			engine: readiness(ports.engine, stopping.signal),
@@ -131,7 +138,7 @@ export function contribute(
 	return {
 		start: async () => {
 			const ready = await ports.engine.load(() => undefined, stopping.signal);
-			model = offer(ready.card);
+			const offered = (model = offer(ready.card));
 			tokensPerSecond = ready.tokensPerSecond;
 			loadMs = ready.loadMs;
 			undo.push(
@@ -142,13 +149,22 @@ export function contribute(
 					(bytes) => {
 						hear(bytes).catch((error: unknown) => tell({ type: 'refused', code: codeOf(error) }));
 					}
-				),
-				advertise(model, ready, terms, ports)
+				)
 			);
+			state = () => (quiet ??= advertise(offered, ready, terms, ports));
+			if (!paused) state();
 			tell({ type: 'ready', model: model.id, tokensPerSecond });
+		},
+		pause: (value) => {
+			paused = value;
+			if (!paused) return state?.();
+			quiet?.();
+			quiet = undefined;
 		},
 		stop: async () => {
 			for (const step of undo.splice(0)) step();
+			quiet?.();
+			state = undefined;
 			stopping.abort();
 			await Promise.allSettled(running);
 		}

@@ -1,0 +1,89 @@
+/** The doer that keeps asking whether this device may be lent. */
+import { expect, it } from 'vitest';
+import { DEFAULT_LIMITS, type PauseCause } from '#lib/market/lending.ts';
+import { Lending, type Surroundings } from '#lib/node/lending.ts';
+import { Watchable } from '#lib/node/watched.ts';
+import type { AssignedJob } from '#lib/ports/store.ts';
+import { openStore } from '#lib/store/store.ts';
+import { VirtualClock } from '../doubles/clock.ts';
+
+const job = (id: string, createdAt: number, sameAccount = false): AssignedJob => ({
+	...{ id, createdAt, sameAccount, endedAt: createdAt, model: 'm', state: 'success', tokens: 1, price: 0 },
+	...{ receipt: undefined, code: undefined }
+});
+
+async function device() {
+	const clock = new VirtualClock();
+	const store = await openStore({ pathname: '/', now: () => clock.now(), keep: 'memory' });
+	const surroundings = new Watchable<Surroundings>({ pluggedIn: true, hidden: false });
+	const lending = new Lending({ store, clock, surroundings });
+	const said: (PauseCause | undefined)[] = [];
+	const follow = () => clock.until(lending.follow((cause) => said.push(cause)));
+	return { clock, store, surroundings, lending, said, follow };
+}
+
+it('says at once that it may, and each change once', async () => {
+	const { clock, lending, surroundings, said, follow } = await device();
+	await follow();
+	expect(said).toEqual([undefined]);
+	surroundings.set({ pluggedIn: false, hidden: false });
+	await clock.pass(1);
+	surroundings.set({ pluggedIn: false, hidden: true });
+	await clock.pass(60_000);
+	expect(said).toEqual([undefined, 'battery']);
+	lending.pause(true);
+	await clock.pass(1);
+	surroundings.set({ pluggedIn: undefined, hidden: false });
+	lending.pause(false);
+	await clock.pass(1);
+	expect(said).toEqual([undefined, 'battery', 'person', undefined]);
+});
+
+it('notices by the clock alone that the hours are over and have come again', async () => {
+	const { clock, lending, said, follow } = await device();
+	const now = new Date(clock.now());
+	const minute = 60 * now.getHours() + now.getMinutes();
+	await clock.until(lending.set({ ...DEFAULT_LIMITS, hours: { from: minute, to: (minute + 10) % 1440 } }));
+	await follow();
+	await clock.pass(11 * 60_000);
+	expect(said).toEqual([undefined, 'hours']);
+	await clock.pass(1430 * 60_000);
+	expect(said).toEqual([undefined, 'hours', undefined]);
+});
+
+it('counts the jobs of others since midnight, not one’s own and not yesterday’s', async () => {
+	const { clock, store, lending, said, follow } = await device();
+	const midnight = new Date(clock.now()).setHours(0, 0, 0, 0);
+	await clock.until(lending.set({ ...DEFAULT_LIMITS, jobsPerDay: 2 }));
+	await store.assigned.put(job('yesterday', midnight - 1));
+	await store.assigned.put(job('own', midnight, true));
+	await store.assigned.put(job('first', midnight));
+	await follow();
+	expect(said).toEqual([undefined]);
+	await store.assigned.put(job('second', midnight + 1));
+	await clock.pass(1);
+	expect(said).toEqual([undefined, 'jobs']);
+	await clock.pass(86_400_000);
+	expect(said).toEqual([undefined, 'jobs', undefined]);
+});
+
+it('keeps the limits for the next visit, and what was set meanwhile wins over what is read late', async () => {
+	const { clock, store, surroundings, lending } = await device();
+	const limits = { ...DEFAULT_LIMITS, whileHidden: false };
+	await clock.until(lending.set(limits));
+	const later = new Lending({ store, clock, surroundings });
+	await clock.until(later.follow(() => undefined));
+	expect(later.limits.value).toEqual(limits);
+	const hasty = new Lending({ store, clock, surroundings });
+	await clock.until(hasty.set(DEFAULT_LIMITS));
+	await clock.until(hasty.follow(() => undefined));
+	expect(hasty.limits.value).toEqual(DEFAULT_LIMITS);
+});
+
+it('says nothing more once it was stopped', async () => {
+	const { clock, surroundings, said, follow } = await device();
+	(await follow())();
+	surroundings.set({ pluggedIn: false, hidden: false });
+	await clock.pass(60_000);
+	expect(said).toEqual([undefined]);
+});
