@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { CODES } from '#lib/protocol/errors.ts';
 import { publicPolicy } from '#lib/protocol/policy.ts';
+import { releaseKeys } from '#lib/protocol/release-keys.ts';
+import { releaseManifest } from '#lib/protocol/release.ts';
+import { PARTS } from '#lib/survival/release.ts';
 import { VARIABLES } from '../../relay/config.ts';
 import { SAMPLES } from '../fixtures/messages.ts';
 
@@ -40,6 +43,19 @@ describe('docs/spec', () => {
 		const byName = (a: { name?: string | undefined }, b: { name?: string | undefined }) =>
 			(a.name ?? '') < (b.name ?? '') ? -1 : 1;
 		expect(listed.sort(byName)).toEqual(built.sort(byName));
+	});
+	it('release.md lists the documents with their limits, the files, and what is refused', () => {
+		const documents = rows(page('release.md'), /V\d+$/).map(([name, , limit, fields]) => [name, Number(limit), fields]);
+		const kinds = [releaseKeys, releaseManifest];
+		expect(documents).toEqual(kinds.map((kind) => [kind.name, kind.maxBytes, kind.shape.names?.join(', ')]));
+		const files = rows(page('release.md'), /^`release\//).map(([file, , most]) => [file, most]);
+		const parts = Object.values(PARTS).map(({ path, max }) => [`\`${path}\``, `${max.toLocaleString('en')} bytes`]);
+		expect(files).toEqual(parts);
+		const codes = rows(page('release.md'), /^`[a-z-]+`/).flatMap(([cell]) => cell?.match(/[a-z-]{3,}/g) ?? []);
+		for (const code of codes) expect(Object.keys(CODES)).toContain(code);
+		const all = Object.keys(CODES);
+		const own = all.slice(all.indexOf('too-few-keys'), all.indexOf('mixed-release') + 1);
+		expect(codes).toEqual(expect.arrayContaining(own));
 	});
 	it('policy.md lists every public field', () => {
 		const listed = rows(page('policy.md'), /^`/).filter((cells) => cells[1] === 'yes');

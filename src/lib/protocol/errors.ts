@@ -20,6 +20,15 @@ export const CODES = {
 	'old-epoch': 'The message belongs to an earlier assignment of the job.',
 	'terms-differ': 'The message disagrees with the terms of the job.',
 	'unknown-token': 'The answer breaks the length the job allows.',
+	// Releases
+	'too-few-keys': 'Fewer keys have signed it than must.',
+	'wrong-role': 'It carries the signature of a key that may not sign this.',
+	'other-line': 'It belongs to another line of releases.',
+	'broken-succession': 'Its keys do not follow from the keys known here.',
+	'rolled-back': 'It is older than one that was accepted before.',
+	'fast-forward': 'Its number lies further ahead than a release may jump.',
+	'same-number': 'Another document has the same number.',
+	'mixed-release': 'Its parts belong to different releases.',
 	// Running a job
 	'no-bids': 'Nobody offered to answer in time.',
 	unreachable: 'The chosen peer could not be reached directly.',

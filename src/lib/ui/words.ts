@@ -15,9 +15,13 @@ const KEPT = 'Every word that came is kept.';
 const NOTHING_SENT = 'Your prompt did not leave this device.';
 const REFUSED = 'It was refused, and nothing on this device changed.';
 const AGAIN = 'Try again, or choose This device.';
+const KEEP_VERSION = 'Go on with the version you have; it works as before.';
 
 /** Broken messages differ to developers; to a person they are one thing that happened. */
 const broken = (happened: string): Words => ({ happened, safe: REFUSED, todo: AGAIN });
+
+/** Whatever is wrong with a new version, the one that runs stays. */
+const update = (happened: string): Words => ({ happened, safe: REFUSED, todo: KEEP_VERSION });
 
 export const WORDS: Readonly<Record<Code, Words>> = {
 	malformed: broken('The other computer sent something that is not a message.'),
@@ -44,6 +48,15 @@ export const WORDS: Readonly<Record<Code, Words>> = {
 	'old-epoch': broken('A computer that was already replaced went on answering.'),
 	'terms-differ': broken('The other computer changed what was agreed.'),
 	'unknown-token': broken('The other computer did not keep to the length that was agreed.'),
+
+	'too-few-keys': update('Too few of the people who must sign a new version have signed this one.'),
+	'wrong-role': update('A new version was signed by someone who may not sign one.'),
+	'other-line': update('What was offered as a new version belongs to another app.'),
+	'broken-succession': update('A new version is signed by keys that the makers of this one did not pass on.'),
+	'rolled-back': update('What was offered as a new version is older than the one you have.'),
+	'fast-forward': update('A new version skips so many numbers that no later one could follow.'),
+	'same-number': update('Two different versions carry the same number, so one of them is not honest.'),
+	'mixed-release': update('The parts of a new version do not belong together.'),
 
 	'no-bids': {
 		happened: 'Nobody offered to answer.',
