@@ -1,0 +1,8 @@
+import { defineConfig, mergeConfig } from 'vitest/config';
+import ordinary from '../vitest.config.ts';
+
+/** The unit tests as ever, one after the other, each also telling which mutants it would have run. */
+export default mergeConfig(
+	ordinary,
+	defineConfig({ test: { setupFiles: ['tests/mutation/setup.ts'], maxWorkers: 1, reporters: ['dot'] } })
+);
