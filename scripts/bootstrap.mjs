@@ -6,7 +6,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -69,6 +69,8 @@ const STAMP = path.join(ROOT, 'node_modules/.fireweed-stamp');
 
 function isInstalled() {
 	try {
+		// A link leads to another checkout's: npm would empty that one. Whoever laid the link keeps it up to date.
+		if (lstatSync(path.join(ROOT, 'node_modules')).isSymbolicLink()) return existsSync(projectNode);
 		return readFileSync(STAMP, 'utf8') === installationStamp() && existsSync(projectNode);
 	} catch {
 		return false;
