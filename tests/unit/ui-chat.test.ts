@@ -3,15 +3,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Message } from '#lib/ports/store.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
 import type { OriginateEvent } from '#lib/node/events.ts';
-import {
-	emptyAnswer,
-	hearMesh,
-	titleFrom,
-	turnsBefore,
-	type AnswerMessage,
-	type Running
-} from '#lib/ui/chat/answering.ts';
+import { emptyAnswer, hearMesh, titleFrom, type AnswerMessage, type Running } from '#lib/ui/chat/answering.ts';
 import { Chat, type Claims } from '#lib/ui/chat/chat.svelte.ts';
+import { turnsBefore } from '#lib/ui/chat/turns.ts';
 import { Conversations, UNDO_MS } from '#lib/ui/chat/conversations.svelte.ts';
 import { hearJob } from '#lib/ui/contribute/contribution.svelte.ts';
 import { fakeApp, fakeStore, pieces, type Script } from '../doubles/app.ts';
@@ -210,6 +204,79 @@ describe('a chat', () => {
 		expect(wishes.at(-1)?.wish.continueFrom).toHaveLength(9);
 		expect(textOf(chat)).toBe(pieces(script.answer('')).join(''));
 		expect(answerOf(chat)?.status).toBe('done');
+	});
+
+	test('an edited question and an answer asked for again begin a branch; what was there can be shown again', async () => {
+		const { chat, components, store, wishes } = profile();
+		chat.send('What is Fireweed?', 'device');
+		await settle();
+		const [question, answer] = chat.messages;
+		expect(chat.edit(question?.id ?? '', ' What is the capital of Peru? ', 'device')).toBe(true);
+		await settle();
+		expect(chat.messages.map(({ text }) => text)).toEqual([
+			'What is the capital of Peru?',
+			'The capital of Peru is Lima.'
+		]);
+		expect(wishes.at(-1)?.wish.turns, 'what was edited away is not read').toHaveLength(1);
+		expect(chat.versions.get(chat.messages[0]?.id ?? '')).toMatchObject({ at: 2, of: 2, before: question?.id });
+
+		chat.retry(chat.messages[1]?.id ?? '', 'mesh', 'another');
+		await settle();
+		expect(wishes.at(-1)).toMatchObject({ place: 'mesh', wish: { model: 'another' } });
+		expect(chat.versions.get(chat.messages[1]?.id ?? '')).toMatchObject({ at: 2, of: 2 });
+		expect(answerOf(chat)?.by).toBe('mesh');
+
+		chat.show(question?.id ?? '');
+		expect(chat.messages.map(({ id }) => id)).toEqual([question?.id, answer?.id]);
+		chat.send('And then?', 'device');
+		await settle();
+		expect(wishes.at(-1)?.wish.turns.map(({ content }) => content)).toEqual([
+			'What is Fireweed?',
+			textOf({ messages: [answer] } as unknown as Chat),
+			'And then?'
+		]);
+
+		const again = new Chat(components, await store.conversations.get(chat.conversation?.id ?? ''));
+		await again.load();
+		expect(
+			again.messages.map(({ text }) => text),
+			'a reload shows the branch that was shown'
+		).toEqual(chat.messages.map(({ text }) => text));
+		expect(await store.messages.of(chat.conversation?.id ?? '')).toHaveLength(7);
+	});
+
+	test('nothing is edited or switched while an answer runs', async () => {
+		const { chat } = profile();
+		chat.send('What is Fireweed?', 'device');
+		await settle();
+		const id = chat.messages[0]?.id ?? '';
+		chat.edit(id, 'Something else?', 'device');
+		expect(chat.edit(id, 'And else?', 'device')).toBe(false);
+		chat.show(id);
+		expect(chat.messages[0]?.text).toBe('Something else?');
+		await settle();
+		expect(chat.edit('unknown', 'x', 'device')).toBe(false);
+		expect(chat.edit(chat.messages[1]?.id ?? '', 'x', 'device'), 'an answer').toBe(false);
+	});
+
+	test('instructions, sampling, length and files reach the model, and stay with the conversation', async () => {
+		const { chat, components, store, wishes } = profile();
+		const sampling = { temperatureMilli: 300, topK: 5, topPMilli: 900 };
+		chat.manner = { system: ' Be brief. ', sampling, maxTokens: 64 };
+		expect(chat.send('  ', 'device'), 'nothing to send').toBe(false);
+		expect(chat.send('', 'device', [{ name: 'a.txt', text: 'ash' }])).toBe(true);
+		await settle();
+		expect(wishes[0]?.wish).toMatchObject({ sampling, maxTokens: 64 });
+		expect(wishes[0]?.wish.turns).toEqual([
+			{ role: 'system', content: 'Be brief.' },
+			{ role: 'user', content: 'File a.txt:\n```\nash\n```' }
+		]);
+		expect(chat.conversation?.title).toBe('a.txt');
+		const again = new Chat(components, await store.conversations.get(chat.conversation?.id ?? ''));
+		expect(again.manner).toEqual({ system: 'Be brief.', sampling, maxTokens: 64 });
+		again.manner = {};
+		await settle();
+		expect((await store.conversations.get(chat.conversation?.id ?? ''))?.manner).toBeUndefined();
 	});
 
 	test('nobody offers: nothing is kept but the question, and Retry asks again', async () => {

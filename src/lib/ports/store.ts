@@ -3,6 +3,8 @@
  * Refusals: `storage-full`, `storage-unavailable`.
  */
 
+import type { Sampling } from '#lib/protocol/sampler.ts';
+
 /** A change seen by any view in any tab of the profile. */
 export interface TableChange {
 	readonly key: string;
@@ -25,6 +27,27 @@ export interface Conversation {
 	readonly title: string;
 	readonly createdAt: number;
 	readonly updatedAt: number;
+	/** The message whose branch is shown. Missing: the newest. */
+	readonly leaf?: string | undefined;
+	/** Missing: as the model likes it. */
+	readonly manner?: Manner | undefined;
+	/** Unix ms at which it was read from a file: who answered is then only what the file says. */
+	readonly importedAt?: number | undefined;
+}
+
+/** How a conversation wants to be answered; what is missing is left to the model. */
+export interface Manner {
+	/** Said to the model before everything else. */
+	readonly system?: string | undefined;
+	readonly sampling?: Sampling | undefined;
+	/** Tokens of one answer at most. */
+	readonly maxTokens?: number | undefined;
+}
+
+/** A text file that a message brings along. */
+export interface Attachment {
+	readonly name: string;
+	readonly text: string;
 }
 
 /** One message. An answer keeps its token ids so that a lost answer can be continued exactly. */
@@ -35,8 +58,11 @@ export interface Message {
 	readonly text: string;
 	/** Unix ms. */
 	readonly createdAt: number;
-	/** Place in the conversation, from 0. */
+	/** Place on its branch, from 0: versions of one message have the same. */
 	readonly order: number;
+	/** The message it follows. Missing in a first one, and in records of before there were branches: there it follows the one before. */
+	readonly parent?: string | undefined;
+	readonly attachments?: readonly Attachment[] | undefined;
 	readonly answer?: Answer;
 }
 

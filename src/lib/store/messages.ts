@@ -1,4 +1,4 @@
-import type { Answer, Message } from '#lib/ports/store.ts';
+import type { Answer, Attachment, Message } from '#lib/ports/store.ts';
 import { amount, count, flag, hasShape, listOf, maybe, oneOf, text, type Shape } from './shape.ts';
 import type { TableSpec } from './table.ts';
 
@@ -19,6 +19,8 @@ const answer: Shape<Answer> = {
 	sameAccount: maybe(flag)
 };
 
+const attachment: Shape<Attachment> = { name: text, text };
+
 /** What was said. The index `conversation` (see schema.ts) gives one conversation in order. */
 export const messages: TableSpec<Message> = {
 	key: 'id',
@@ -30,6 +32,8 @@ export const messages: TableSpec<Message> = {
 		text,
 		createdAt: amount,
 		order: count,
+		parent: maybe(text),
+		attachments: maybe(listOf((value) => hasShape<Attachment>(value, attachment))),
 		answer: maybe((value) => hasShape<Answer>(value, answer))
 	},
 	keep: undefined

@@ -14,6 +14,7 @@ export const NOT_CHARGED = 'Nothing is charged yet: balances come later.';
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const tenth = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const price = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
+const kilobytes = new Intl.NumberFormat(undefined, { style: 'unit', unit: 'kilobyte', maximumFractionDigits: 0 });
 const megabytes = new Intl.NumberFormat(undefined, { style: 'unit', unit: 'megabyte', maximumFractionDigits: 1 });
 const gigabytes = new Intl.NumberFormat(undefined, { style: 'unit', unit: 'gigabyte', maximumFractionDigits: 1 });
 const seconds = new Intl.NumberFormat(undefined, {
@@ -35,6 +36,10 @@ export const counted = (value: number, one: string, many: string): string =>
 /** Bytes as megabytes or gigabytes; a model is never small enough for another unit. */
 export const bytes = (value: number): string =>
 	value < 1e9 ? megabytes.format(value / 1e6) : gigabytes.format(value / 1e9);
+
+/** Bytes of a text: `3 kB`, for what is mostly far below a megabyte. */
+export const textSize = (value: number): string =>
+	value < 1e6 ? kilobytes.format(Math.max(1, Math.round(value / 1e3))) : bytes(value);
 
 /** `21 tok/s`; a decimal only where it tells something. */
 export const speed = (tokensPerSecond: number): string =>

@@ -3,6 +3,7 @@
  * Made once by the root layout and handed down; the composer works before the tab does.
  */
 import type { App, ContributeState, EngineState, MeshState, StorageState } from '#lib/node/app.ts';
+import type { Attachment } from '#lib/ports/store.ts';
 import { createContext } from 'svelte';
 import { Conversations } from './chat/conversations.svelte.ts';
 import { lockClaims } from './chat/claims.ts';
@@ -138,12 +139,26 @@ export class Session {
 	}
 
 	/** Sends to the open chat. False when nothing was sent. */
-	send(text: string): boolean {
+	send(text: string, attachments: readonly Attachment[] = []): boolean {
 		const chat = this.conversations.open;
-		if (!chat.send(text, this.place)) return false;
+		if (!chat.send(text, this.place, attachments)) return false;
 		if (this.place === 'mesh') this.tell();
 		this.conversations.began();
 		return true;
+	}
+
+	/** Answers a question of the open chat once more, there and by that model; what is chosen for the next message becomes the same. */
+	async answerAgain(id: string, place: Place, model: string | undefined): Promise<void> {
+		const chat = this.conversations.open;
+		if (place === 'mesh') {
+			this.chooseMeshModel(model);
+			this.tell();
+		} else {
+			this.choose(place);
+			const app = await this.#ready;
+			if (model !== undefined && model !== app.chosen.value) await app.choose(model);
+		}
+		chat.retry(id, place, model);
 	}
 
 	/** Uses the relays a link names, for this visit. */

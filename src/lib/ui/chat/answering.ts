@@ -3,7 +3,7 @@
  */
 import type { LocalEvent } from '#lib/node/app.ts';
 import type { ExecutorFacts, OriginateEvent } from '#lib/node/events.ts';
-import type { LoadProgress, Turn } from '#lib/ports/engine.ts';
+import type { LoadProgress } from '#lib/ports/engine.ts';
 import type { Answer, Message } from '#lib/ports/store.ts';
 
 /** Where an answer comes from, as the person chooses it. */
@@ -175,25 +175,6 @@ export function hearMesh(state: Running, event: OriginateEvent): Running {
 			return end(state, event.code);
 	}
 }
-
-/**
- * The turns a model is given for the answer at `order`. Fixed texts and answers that came to nothing are left out together with
- * their question: no model wrote the first, and the pocket model shall not be led on by what it must not speak about.
- */
-export function turnsBefore(messages: readonly Message[], order: number): readonly Turn[] {
-	const turns: Turn[] = [];
-	const before = messages.filter((message) => message.order < order);
-	before.forEach((message, at) => {
-		const answer = message.role === 'user' ? before[at + 1]?.answer : message.answer;
-		const silent = answer?.by === 'fixed' || (answer?.status === 'failed' && textOf(before, message, at) === '');
-		if (!silent) turns.push({ role: message.role, content: message.text });
-	});
-	return turns;
-}
-
-/** The text of the answer that `message` is, or that follows it. */
-const textOf = (messages: readonly Message[], message: Message, at: number): string =>
-	message.role === 'assistant' ? message.text : (messages[at + 1]?.text ?? '');
 
 /** A title from a first message: its first line, cut at a word. */
 export function titleFrom(text: string): string {

@@ -3,7 +3,7 @@
  * Everything is kept in the store as it happens, so that a reload or a closed tab loses no word.
  */
 import type { App, Wish } from '#lib/node/app.ts';
-import type { Conversation, Message } from '#lib/ports/store.ts';
+import type { Attachment, Conversation, Manner, Message } from '#lib/ports/store.ts';
 import { codeOfThrown } from '../words.ts';
 import {
 	answeredBy,
@@ -12,12 +12,14 @@ import {
 	fix,
 	isAnswer,
 	titleFrom,
-	turnsBefore,
 	type AnswerMessage,
 	type Place,
 	type Running
 } from './answering.ts';
+import { Branches, NOTHING_SHOWN, type Versions } from './branches.ts';
+import { GREEDY, NATURAL, tidy, USUAL_ANSWER_TOKENS } from './manner.ts';
 import { events, unlessStopped } from './streams.ts';
+import { turnsBefore, withinLimits } from './turns.ts';
 
 /** What a chat needs from outside. */
 export interface ChatComponents {
@@ -45,18 +47,25 @@ export interface Claims {
 const SAVE_EVERY_MS = 1000;
 /** Words are shown in batches: faster than this nobody reads, and parsing for every token would slow a long answer. */
 const SHOW_EVERY_MS = 40;
-/** Half of the pocket model's context, so that a prompt has room. */
-const MAX_ANSWER_TOKENS = 512;
-/** The pocket model is made for greedy decoding (its card). */
-const GREEDY = { temperatureMilli: 0, topK: 1, topPMilli: 1000 } as const;
-/** A little chance makes answers of larger models read better; less than their usual 1.0, because there are no settings yet. */
-const NATURAL = { temperatureMilli: 700, topK: 20, topPMilli: 950 } as const;
 /** The length wish of tests goes with temperature 1, because a greedy answer forced to go on repeats itself. */
 const OPEN = { temperatureMilli: 1000, topK: 20, topPMilli: 1000 } as const;
 
+/** What a person sends. */
+export interface Sent {
+	readonly text: string;
+	readonly place: Place;
+	readonly attachments?: readonly Attachment[] | undefined;
+}
+
 export class Chat {
 	conversation = $state.raw<Conversation | undefined>(undefined);
+	/** The branch that is shown, first to last. */
 	messages = $state.raw<readonly Message[]>([]);
+	/** Messages of it that have more than one version. */
+	versions = $state.raw<ReadonlyMap<string, Versions>>(NOTHING_SHOWN.versions);
+	/** How a conversation that has not begun shall be answered. */
+	#manner = $state.raw<Manner | undefined>(undefined);
+	readonly #branches = new Branches();
 	/** The answer under way, if any. */
 	running = $state.raw<Running | undefined>(undefined);
 	/** Turns left out of the newest answer for want of room. */
@@ -71,11 +80,12 @@ export class Chat {
 	/** Whether the messages kept are here; a new chat has none. */
 	#loaded: boolean;
 	/** Sent before they were: goes out behind them. */
-	#early: { readonly text: string; readonly place: Place } | undefined;
+	#early: Sent | undefined;
 
-	constructor(components: ChatComponents, conversation?: Conversation) {
+	constructor(components: ChatComponents, conversation?: Conversation, manner?: Manner) {
 		this.#with = components;
 		this.conversation = conversation;
+		this.#manner = manner;
 		this.#loaded = conversation === undefined;
 	}
 
@@ -85,7 +95,7 @@ export class Chat {
 	}
 
 	/** What was sent before the messages were here, for a chat that turns out not to exist. */
-	takeEarly(): { readonly text: string; readonly place: Place } | undefined {
+	takeEarly(): Sent | undefined {
 		const early = this.#early;
 		this.#early = undefined;
 		return early;
@@ -98,48 +108,123 @@ export class Chat {
 		const { store } = await this.#with.app;
 		const messages = await store.messages.of(id);
 		if (this.running) return;
-		this.messages = messages;
+		this.#branches.replaceAll(messages);
+		this.#branch(this.conversation?.leaf);
 		for (const message of messages.filter(isAnswer))
 			if (message.answer.status === 'running')
 				this.#with.claims.whenFree(message.id, () => void this.#orphan(message.id));
 		this.#loaded = true;
 		const early = this.takeEarly();
-		if (early !== undefined) this.send(early.text, early.place);
+		if (early !== undefined) this.send(early.text, early.place, early.attachments);
+	}
+
+	/** How this conversation is answered; undefined: as the model likes it. */
+	get manner(): Manner | undefined {
+		return this.conversation ? this.conversation.manner : this.#manner;
+	}
+
+	/** Sets it, from the next answer on. */
+	set manner(manner: Manner | undefined) {
+		const tidied = manner && tidy(manner);
+		this.#manner = tidied;
+		if (this.conversation) this.#keepHead({ ...this.conversation, manner: tidied });
 	}
 
 	/** Sends a message and answers it. Returns false when there is nothing to send or an answer is still running. */
-	send(text: string, place: Place): boolean {
+	send(text: string, place: Place, attachments: readonly Attachment[] = []): boolean {
 		const words = text.trim();
-		if (words === '' || this.running || this.#early !== undefined) return false;
+		if ((words === '' && attachments.length === 0) || this.running || this.#early !== undefined) return false;
 		if (!this.#loaded) {
-			this.#early = { text: words, place };
+			this.#early = { text: words, place, attachments };
 			return true;
 		}
+		return this.#say(this.messages.at(-1), { text: words, place, attachments });
+	}
+
+	/** Says something else in place of an own message, on a branch of its own; what was said and answered stays beside it. */
+	edit(id: string, text: string, place: Place): boolean {
+		const old = this.#branches.get(id);
+		const words = text.trim();
+		const { attachments = [] } = old ?? {};
+		if (old?.role !== 'user' || this.running || (words === '' && attachments.length === 0)) return false;
+		return this.#say(this.#before(old), { text: words, place, attachments });
+	}
+
+	/** The message before `message` on the branch that is shown. */
+	#before(message: Message): Message | undefined {
+		return this.messages[this.messages.findIndex(({ id }) => id === message.id) - 1];
+	}
+
+	#say(parent: Message | undefined, { text, place, attachments = [] }: Sent): true {
 		const { now, id } = this.#with;
-		const conversation = this.conversation ?? { id: id(), title: titleFrom(words), createdAt: now(), updatedAt: now() };
-		this.#keepHead(conversation);
-		const order = (this.messages.at(-1)?.order ?? -1) + 1;
-		const message = { conversation: conversation.id, createdAt: now() };
-		const question: Message = { ...message, id: id(), role: 'user', text: words, order };
-		const answer: AnswerMessage = {
-			...message,
+		const title = titleFrom(text === '' ? (attachments[0]?.name ?? '') : text);
+		const begun = { id: id(), title, createdAt: now(), updatedAt: now(), manner: this.#manner };
+		const conversation = this.conversation ?? begun;
+		const question: Message = {
 			id: id(),
-			role: 'assistant',
-			text: '',
-			order: order + 1,
-			answer: emptyAnswer(place)
+			conversation: conversation.id,
+			role: 'user',
+			text,
+			createdAt: now(),
+			order: (parent?.order ?? -1) + 1,
+			...(parent && { parent: parent.id }),
+			...(attachments.length > 0 && { attachments })
 		};
-		this.messages = [...this.messages, question, answer];
+		const answer = this.#answerAfter(question, place);
+		this.#add(conversation, [question, answer]);
 		this.#keep(question);
 		void this.#answer(answer, place);
 		return true;
 	}
 
-	/** Answers the newest question once more, from the beginning. */
-	retry(id: string, place: Place): void {
-		const message = this.#find(id);
-		if (!message || this.running) return;
-		void this.#answer({ ...message, text: '', answer: emptyAnswer(place) }, place);
+	#answerAfter(question: Message, place: Place): AnswerMessage {
+		return {
+			id: this.#with.id(),
+			conversation: question.conversation,
+			createdAt: this.#with.now(),
+			role: 'assistant',
+			text: '',
+			order: question.order + 1,
+			parent: question.id,
+			answer: emptyAnswer(place)
+		};
+	}
+
+	/** Puts new messages at the end of a branch, and shows that branch. */
+	#add(conversation: Conversation, messages: readonly Message[]): void {
+		this.#branches.put(...messages);
+		const leaf = messages.at(-1)?.id;
+		this.#keepHead({ ...conversation, leaf });
+		this.#branch(leaf);
+	}
+
+	/** Shows the branch through `leaf`. */
+	#branch(leaf: string | undefined): void {
+		const { path, versions } = this.#branches.shown(leaf);
+		this.versions = versions;
+		this.messages = path;
+	}
+
+	/** Shows the branch that `id` is on. Not while an answer runs: its words must stay in sight. */
+	show(id: string): void {
+		if (this.running || this.#branches.get(id) === undefined) return;
+		if (!this.messages.some((message) => message.id === id)) this.#branch(id);
+		if (this.conversation) this.#keepHead({ ...this.conversation, leaf: this.messages.at(-1)?.id });
+	}
+
+	/**
+	 * Answers a question once more, from the beginning, beside the answer that is there; in its place when that one has no words. `model`
+	 * is the wish for the mesh.
+	 */
+	retry(id: string, place: Place, model?: string): void {
+		const old = this.#find(id);
+		if (!old || this.running || !this.conversation) return;
+		const question = this.#before(old);
+		const empty = { ...old, text: '', answer: emptyAnswer(place) };
+		if (old.text === '' || question === undefined) return void this.#answer(empty, place, model);
+		const answer = this.#answerAfter(question, place);
+		this.#add(this.conversation, [answer]);
+		void this.#answer(answer, place, model);
 	}
 
 	/** Goes on after the last word of an answer that was lost or stopped. */
@@ -168,7 +253,7 @@ export class Chat {
 		this.messages.filter(isAnswer).find((message) => message.id === id);
 
 	/** One answer from its first event to its last. */
-	async #answer(message: AnswerMessage, place: Place): Promise<void> {
+	async #answer(message: AnswerMessage, place: Place, model?: string): Promise<void> {
 		const stop = (this.#stop = new AbortController());
 		const release = this.#with.claims.hold(message.id);
 		this.droppedTurns = 0;
@@ -176,16 +261,18 @@ export class Chat {
 		this.#show(state, true);
 		try {
 			const app = await unlessStopped(this.#with.app, stop.signal);
-			const question = this.messages.find((other) => other.order === message.order - 1)?.text ?? '';
+			const question = this.#before(message)?.text ?? '';
 			const fixed = app.fixedAnswer(question);
 			if (fixed) state = fix(state, fixed.text);
 			else {
 				if (place === 'device') state = answeredBy(state, app.chosen.value);
-				for await (const hear of events(app, this.#wish(app, message, place), place, stop.signal)) {
+				const { wish, unsent } = this.#wish(app, message, place, model);
+				for await (const hear of events(app, wish, place, stop.signal)) {
 					state = hear(state);
 					if (stop.signal.aborted) state = { ...state, phase: { kind: 'stopping' } };
 					this.#show(state, false);
 				}
+				state = { ...state, droppedTurns: state.droppedTurns + unsent };
 			}
 			if (state.message.answer.status === 'running') state = end(state, 'internal');
 		} catch (error) {
@@ -202,25 +289,31 @@ export class Chat {
 		}
 	}
 
-	#wish(app: App, message: AnswerMessage, place: Place): Wish {
+	/** What is asked for, and how many turns were left out of it because no channel takes them. */
+	#wish(
+		app: App,
+		message: AnswerMessage,
+		place: Place,
+		asked?: string
+	): { readonly wish: Wish; readonly unsent: number } {
 		// Token ids of one model mean nothing to another.
 		const begunBy = message.answer.tokens.length > 0 ? message.answer.modelId : undefined;
-		const model = begunBy ?? (place === 'mesh' ? this.#with.meshModel() : undefined);
+		const model = begunBy ?? (place === 'mesh' ? (asked ?? this.#with.meshModel()) : undefined);
 		const pocket = app.models.entries.find(({ origin }) => origin === 'built-in')?.id;
 		const answering = model ?? (place === 'device' ? app.chosen.value : pocket);
-		return {
-			turns: turnsBefore(this.messages, message.order),
+		const { system, sampling, maxTokens = USUAL_ANSWER_TOKENS } = this.manner ?? {};
+		const { turns, dropped } = withinLimits(turnsBefore(this.messages, message.order), system);
+		const wish = {
+			turns,
 			continueFrom: message.answer.tokens,
 			model,
-			sampling: app.minTokens > 0 ? OPEN : answering === pocket ? GREEDY : NATURAL,
+			sampling: app.minTokens > 0 ? OPEN : (sampling ?? (answering === pocket ? GREEDY : NATURAL)),
 			minTokens: app.minTokens,
 			// Counted with what is there already; whoever goes on from the very end gets as much again.
-			maxTokens: Math.max(
-				app.minTokens,
-				MAX_ANSWER_TOKENS * Math.ceil((message.answer.tokens.length + 1) / MAX_ANSWER_TOKENS)
-			),
+			maxTokens: Math.max(app.minTokens, maxTokens * Math.ceil((message.answer.tokens.length + 1) / maxTokens)),
 			message: message.id
 		};
+		return { wish, unsent: dropped };
 	}
 
 	/** Shows and saves a running answer, each no oftener than its pace. */
@@ -247,6 +340,7 @@ export class Chat {
 	}
 
 	#replace(message: Message): void {
+		this.#branches.put(message);
 		this.messages = this.messages.map((other) => (other.id === message.id ? message : other));
 	}
 

@@ -68,7 +68,7 @@ export class Conversations {
 		if (!this.open.unread) return;
 		const early = this.open.takeEarly();
 		this.startNew();
-		if (early && this.open.send(early.text, early.place)) this.began();
+		if (early && this.open.send(early.text, early.place, early.attachments)) this.began();
 	}
 
 	/** Reads the list again. */
