@@ -44,6 +44,12 @@ export const VARIABLES = [
 	{ name: 'FIREWEED_RELAY_INTRODUCTION_SECONDS', fallback: '30', meaning: 'time one introduction may take' },
 	{ name: 'FIREWEED_RELAY_STUN_PER_SECOND', fallback: '20', meaning: 'STUN answers for one IP address per second' },
 	{
+		name: 'FIREWEED_RELAY_DIRECTORY',
+		fallback: 'none',
+		meaning:
+			'file with the statements of other relays, one a line, as their `GET /manifest` gives them; named to tabs that ask'
+	},
+	{
 		name: 'FIREWEED_RELAY_TRACE',
 		fallback: 'off',
 		meaning: 'for tests: file to which every gossip payload is written as a line `topic hex`; only with a loopback host'
@@ -68,6 +74,8 @@ export interface RelayConfig {
 	readonly introductionBytes: number;
 	readonly introductionSeconds: number;
 	readonly stunPerSecond: number;
+	/** Statements of other relays. */
+	readonly listFile: string | undefined;
 	readonly traceFile: string | undefined;
 }
 
@@ -103,6 +111,7 @@ export function readConfig(environment: Environment): RelayConfig {
 		introductionBytes: whole(environment, 'FIREWEED_RELAY_INTRODUCTION_BYTES', 16_384, 1_024, MANY),
 		introductionSeconds: whole(environment, 'FIREWEED_RELAY_INTRODUCTION_SECONDS', 30, 1, 3_600),
 		stunPerSecond: whole(environment, 'FIREWEED_RELAY_STUN_PER_SECOND', 20, 1, MANY),
+		listFile: text(environment, 'FIREWEED_RELAY_DIRECTORY'),
 		traceFile
 	};
 }

@@ -1,4 +1,4 @@
-/** `GET /health`: the metrics as JSON, on its own port so that it can stay on loopback when the relay does not. */
+/** `GET /health`: the metrics as JSON, and `GET /manifest`: the relay's own signed statement, on its own port so that it can stay on loopback when the relay does not. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Refusal } from '#lib/protocol/errors.ts';
@@ -10,8 +10,21 @@ export interface Health {
 }
 
 /** Refusal `malformed` when the port is taken. */
-export async function startHealth(host: string, port: number, metrics: () => Metrics): Promise<Health> {
+export async function startHealth(
+	host: string,
+	port: number,
+	metrics: () => Metrics,
+	manifest: () => Promise<string>
+): Promise<Health> {
 	const server = createServer((request, response) => {
+		if (request.url === '/manifest' && request.method === 'GET') {
+			void manifest().then(
+				(text) =>
+					response.writeHead(200, { 'content-type': 'text/plain', 'cache-control': 'no-store' }).end(`${text}\n`),
+				() => response.writeHead(500).end()
+			);
+			return;
+		}
 		const known = request.url === '/health';
 		const allowed = request.method === 'GET' || request.method === 'HEAD';
 		const status = !known ? 404 : !allowed ? 405 : 200;

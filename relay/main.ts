@@ -19,7 +19,7 @@ function say(event: string, facts: Readonly<Record<string, unknown>>): void {
 try {
 	const crypto = await openCrypto({ subtle: globalThis.crypto.subtle });
 	const judge: GossipJudge = (topic, message) => judgeGossip(topic, message, crypto, Date.now());
-	const relay = await startRelay(readConfig(process.env), judge);
+	const relay = await startRelay(readConfig(process.env), judge, crypto);
 	say('listening', { addresses: relay.addresses, health: relay.healthUrl });
 	const report = setInterval(() => {
 		say('counts', { ...relay.metrics() });

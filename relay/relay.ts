@@ -3,6 +3,7 @@ import { appendFileSync } from 'node:fs';
 import { noise } from '@chainsafe/libp2p-noise';
 import type { GossipSub } from '@libp2p/gossipsub';
 import { identify, identifyPush } from '@libp2p/identify';
+import type { PrivateKey } from '@libp2p/interface';
 import type { CircuitRelayTransportComponents } from '@libp2p/circuit-relay-v2';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { ping } from '@libp2p/ping';
@@ -16,6 +17,9 @@ import { Topics } from '#lib/mesh/topics.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
 import { TOPICS, type Topic } from '#lib/protocol/topic.ts';
 import type { PeerId, Verdict } from '#lib/ports/mesh.ts';
+import { answerAcquaintances } from '#lib/mesh/acquaintance.ts';
+import type { Crypto } from '#lib/ports/crypto.ts';
+import { relayAcquaintances } from './acquaintances.ts';
 import type { RelayConfig } from './config.ts';
 import { Guests } from './guests.ts';
 import { startHealth } from './health.ts';
@@ -44,11 +48,12 @@ export interface Relay {
 }
 
 /** Starts a relay; rejects with a Refusal that names what is wrong with the settings. */
-export async function startRelay(config: RelayConfig, judge: GossipJudge): Promise<Relay> {
+export async function startRelay(config: RelayConfig, judge: GossipJudge, crypto: Crypto): Promise<Relay> {
 	const startedAt = Date.now();
 	const counts = noIntroductions();
 	const guests = new Guests(config.maxPerIp);
-	const node = await listen(config, () => compose(config, guests, counts));
+	const key = await loadKey(config.keyFile);
+	const node = await listen(config, () => compose(config, key, guests, counts));
 	const addresses = node.getMultiaddrs().map(String);
 	const undo: (() => Promise<void>)[] = [async () => node.stop()];
 	try {
@@ -75,7 +80,19 @@ export async function startRelay(config: RelayConfig, judge: GossipJudge): Promi
 				stun: { ...stun.counts }
 			};
 		};
-		const health = await startHealth(config.healthHost, config.healthPort, metrics);
+		const acquaintances = await relayAcquaintances({
+			key,
+			addresses: () => addresses,
+			listFile: config.listFile,
+			crypto,
+			now: Date.now
+		});
+		await answerAcquaintances(
+			node,
+			() => acquaintances.known(),
+			() => performance.now()
+		);
+		const health = await startHealth(config.healthHost, config.healthPort, metrics, () => acquaintances.own());
 		undo.push(() => health.stop());
 		return { addresses, healthUrl: health.url, metrics, stop: () => stopAll(undo) };
 	} catch (error) {
@@ -86,10 +103,15 @@ export async function startRelay(config: RelayConfig, judge: GossipJudge): Promi
 
 type RelayNode = Awaited<ReturnType<typeof compose>>;
 
-async function compose(config: RelayConfig, guests: Guests, counts: ReturnType<typeof noIntroductions>) {
+async function compose(
+	config: RelayConfig,
+	key: PrivateKey,
+	guests: Guests,
+	counts: ReturnType<typeof noIntroductions>
+) {
 	return createLibp2p({
 		start: false,
-		privateKey: await loadKey(config.keyFile),
+		privateKey: key,
 		nodeInfo: NODE_INFO,
 		addresses: {
 			listen: [`/ip${config.host.includes(':') ? '6' : '4'}/${config.host}/tcp/${String(config.port)}/ws`],

@@ -2,6 +2,8 @@
  * Composition root of a browser tab: the only file that knows everyone. It wires ports to makers and keeps the few states that screens
  * watch; decisions live elsewhere.
  */
+import { createDoors } from '#lib/doors/doors.ts';
+import { fetchDirectory } from '#lib/doors/directory.ts';
 import { createModels } from '#lib/engine/library/models.ts';
 import { POCKET } from '#lib/engine/pocket.ts';
 import { POCKET_FILES } from '#lib/engine/pocket-files.ts';
@@ -70,6 +72,14 @@ export async function createTab(): Promise<App> {
 		place,
 		relays: []
 	});
+	const doors = createDoors({
+		...{ mesh, store, identity, crypto, clock, log },
+		chance: () => new DataView(random.bytes(4).buffer).getUint32(0) / 2 ** 32,
+		directory: () => fetchDirectory(document.baseURI),
+		passing: new Set([...asked.use, ...asked.confirm]),
+		// Declared further down, asked when somebody asks.
+		lending: () => contributing !== undefined
+	});
 	const offers = new Offers({ mesh, crypto, clock, identity, log }, () => refresh());
 	const ports: NodePorts = {
 		...{ mesh, store, identity, crypto, clock, random, log },
@@ -126,7 +136,8 @@ export async function createTab(): Promise<App> {
 				if (event.type === 'peer-down' && event.why !== 'closed') offers.forget(event.peer);
 				refresh();
 			});
-			for (const address of [...asked.use, ...(await directory())]) addRelay(address);
+			for (const address of asked.use) addRelay(address);
+			doors.start();
 			setInterval(refresh, REFRESH_MS);
 			refresh();
 		})();
@@ -263,6 +274,8 @@ export async function createTab(): Promise<App> {
 		},
 		observeMesh: (listener) => mesh.observe(listener),
 		relaysToConfirm: asked.confirm,
+		doors,
+		useFound: (found) => join().then(() => doors.use(found)),
 		useRelay: (address) => void join().then(() => addRelay(address)),
 		openReceipt: async (cid) => {
 			const record = await store.receipts.get(cid);
@@ -328,21 +341,4 @@ function relaysAskedFor(search: string): { readonly use: readonly string[]; read
 function lengthAskedFor(search: string): number {
 	const asked = Number(new URLSearchParams(search).get('minTokens') ?? 0);
 	return Number.isInteger(asked) && asked > 0 ? Math.min(asked, MAX_ANSWER_TOKENS) : 0;
-}
-
-/**
- * Relays that the folder of the app names (docs/spec/directory.md). It is served from where the app itself came from, so it is trusted
- * as far as the app is; the service worker keeps the last one for when that place is gone.
- */
-async function directory(): Promise<readonly string[]> {
-	try {
-		const answer = await fetch(new URL('directory.json', document.baseURI), { credentials: 'omit' });
-		const value: unknown = await answer.json();
-		if (typeof value !== 'object' || value === null || !('relays' in value) || !Array.isArray(value.relays)) return [];
-		return value.relays
-			.filter((relay): relay is string => typeof relay === 'string' && relay.length <= 512)
-			.slice(0, 8);
-	} catch {
-		return [];
-	}
 }

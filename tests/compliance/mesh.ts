@@ -4,7 +4,7 @@
  */
 import type { Channel, Mesh, MeshEvent } from '#lib/ports/mesh.ts';
 import { codeOf, type Code } from '#lib/protocol/errors.ts';
-import { MAX_CHANNEL_MESSAGE } from '#lib/protocol/limits.ts';
+import { MAX_CHANNEL_MESSAGE, MAX_PEERS_ANSWER } from '#lib/protocol/limits.ts';
 
 /** A network that meshes join; every case has one of its own. */
 export interface MeshPlace {
@@ -230,6 +230,26 @@ export const MESH_CASES: readonly MeshCase[] = [
 				(await codeIn(a.open(stranger, ['nonsense', ...b.addresses()], never()))) === 'unreachable',
 				'addresses of someone else'
 			);
+		}
+	},
+	{
+		name: 'meeting makes a direct connection; whom one knows is told only to those who are connected',
+		async run(place) {
+			const [a, b] = [await place.mesh(), await place.mesh()];
+			await a.meet(b.self, b.addresses(), never());
+			await until(() => a.peers().some(({ id, path }) => id === b.self && path === 'direct'), 'b among the peers of a');
+			must((await a.askAcquaintances(b.self, never())).length === 0, 'nobody is named unless it was set');
+			b.answerAcquaintances(() => Promise.resolve([patterned(6_000, 1), bytes(2)]));
+			const told = await a.askAcquaintances(b.self, never());
+			must(
+				told.length === 2 && sameBytes(told[0] ?? bytes(), patterned(6_000, 1)) && sameBytes(told[1] ?? bytes(), bytes(2)),
+				'the very bytes'
+			);
+			b.answerAcquaintances(() => Promise.resolve(Array.from({ length: 40 }, (_, n) => bytes(n))));
+			must((await a.askAcquaintances(b.self, never())).length === MAX_PEERS_ANSWER, 'no more than the limit');
+			const stranger = '12D3KooWEC5hTP72TCKRr5ybEk3dupSkvzSdgPyTZ7AEENGXpxVZ';
+			must((await codeIn(a.askAcquaintances(stranger, never()))) === 'unreachable', 'a stranger cannot be asked');
+			must((await codeIn(a.meet(stranger, [], never()))) === 'unreachable', 'nor met without an address');
 		}
 	},
 	{

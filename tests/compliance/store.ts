@@ -82,7 +82,18 @@ export function sample<N extends TableName>(table: N, n = 1, at = 1_000 + n): Re
 			terms: gone
 		},
 		capabilities: { id: 'self', savedAt: at, document: Uint8Array.of(7) },
-		settings: { id, savedAt: at, value: n % 2 === 0 ? true : 'text' }
+		settings: { id, savedAt: at, value: n % 2 === 0 ? true : 'text' },
+		met: {
+			id,
+			role: 'tab',
+			account: 'did:key:z6Mk',
+			firstMetAt: 5,
+			lastMetAt: at,
+			days: 2,
+			by: 'network',
+			document: Uint8Array.of(1, 2),
+			addresses: ['/ip4/192.0.2.1/tcp/9100/ws']
+		}
 	};
 	return samples[table];
 }
@@ -95,7 +106,8 @@ export const TABLE_NAMES = [
 	'assigned',
 	'receipts',
 	'capabilities',
-	'settings'
+	'settings',
+	'met'
 ] as const satisfies readonly TableName[];
 
 export const STORE_CASES: readonly StoreCase[] = [

@@ -4,7 +4,7 @@
  */
 import type { Channel, Mesh, MeshEvent, Peer, PeerId, Verdict } from '#lib/ports/mesh.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
-import { MAX_CHANNEL_MESSAGE, MAX_GOSSIP_MESSAGE } from '#lib/protocol/limits.ts';
+import { MAX_CHANNEL_MESSAGE, MAX_GOSSIP_MESSAGE, MAX_PEERS_ANSWER } from '#lib/protocol/limits.ts';
 import type { Topic } from '#lib/protocol/topic.ts';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
@@ -132,6 +132,24 @@ export class MemoryMesh implements Mesh {
 	}
 
 	addRelay(): void {}
+
+	#known: () => Promise<readonly Uint8Array[]> = () => Promise.resolve([]);
+
+	async meet(peer: PeerId, _addresses: readonly string[], signal: AbortSignal): Promise<void> {
+		await this.#network.init.clock.sleep(2 * this.#network.latency(), signal);
+		if (!this.#network.nodes.has(peer)) throw new Refusal('unreachable', peer);
+	}
+
+	answerAcquaintances(known: () => Promise<readonly Uint8Array[]>): void {
+		this.#known = known;
+	}
+
+	async askAcquaintances(peer: PeerId, signal: AbortSignal): Promise<readonly Uint8Array[]> {
+		await this.#network.init.clock.sleep(2 * this.#network.latency(), signal);
+		const other = this.#network.nodes.get(peer);
+		if (other === undefined) throw new Refusal('unreachable', peer);
+		return (await other.#known()).slice(0, MAX_PEERS_ANSWER);
+	}
 
 	suggest(): void {}
 

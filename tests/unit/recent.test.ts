@@ -306,7 +306,7 @@ describe('through a real relay', () => {
 		const crypto = await openCrypto({ subtle: globalThis.crypto.subtle });
 		const real: GossipJudge = (topic, message) => judgeGossip(topic, message, crypto, Date.now());
 		const config = readConfig({ FIREWEED_RELAY_PORT: '0', FIREWEED_RELAY_KEY: path.join(folder, 'key') });
-		const relay = await startRelay(config, judge ?? real);
+		const relay = await startRelay(config, judge ?? real, crypto);
 		undo.push(() => relay.stop());
 		return relay;
 	}

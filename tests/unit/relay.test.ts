@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
+import { openCrypto } from '#lib/keys/crypto.ts';
 import { codeOf, type Code } from '#lib/protocol/errors.ts';
+import { openNodeManifest } from '#lib/protocol/node-manifest.ts';
 import { readConfig, VARIABLES, type RelayConfig } from '../../relay/config.ts';
 import { loadKey } from '../../relay/key.ts';
 import { startRelay, type GossipJudge, type Relay } from '../../relay/relay.ts';
@@ -25,11 +27,12 @@ async function folder(): Promise<string> {
 	return made;
 }
 
+const real = await openCrypto({ subtle: globalThis.crypto.subtle });
 const accept: GossipJudge = () => 'accept';
 
 async function relayWith(change: Partial<RelayConfig> = {}, judge: GossipJudge = accept): Promise<Relay> {
 	const config = readConfig({ FIREWEED_RELAY_PORT: '0', FIREWEED_RELAY_KEY: path.join(await folder(), 'key') });
-	const relay = await startRelay({ ...config, ...change }, judge);
+	const relay = await startRelay({ ...config, ...change }, judge, real);
 	undo.push(() => relay.stop());
 	return relay;
 }
@@ -66,6 +69,7 @@ describe('settings', () => {
 			introductionBytes: 16_384,
 			introductionSeconds: 30,
 			stunPerSecond: 20,
+			listFile: undefined,
 			traceFile: undefined
 		});
 		expect(readConfig({ FIREWEED_RELAY_PORT: '0' }).healthPort).toBe(0);
@@ -294,6 +298,24 @@ describe('STUN', () => {
 });
 
 describe('a running relay', () => {
+	test('says who it is, signed, and names the relays its operator listed; what does not hold is passed over', async () => {
+		const manifestOf = async (relay: Relay) => (await fetch(relay.healthUrl.replace('/health', '/manifest'))).text();
+		const friend = await relayWith();
+		const list = path.join(await folder(), 'list');
+		const forged = Buffer.from((await manifestOf(friend)).trim(), 'base64url');
+		forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
+		await writeFile(list, `${await manifestOf(friend)}\n# a note\n${forged.toString('base64url')}\n`);
+		const relay = await relayWith({ listFile: list });
+		const mesh = await meshOn(relay.addresses);
+		const peer = /\/p2p\/([^/]+)$/.exec(relay.addresses[0] ?? '')?.[1] ?? '';
+		const told = await mesh.askAcquaintances(peer, AbortSignal.timeout(5_000));
+		const known = await Promise.all(told.map((bytes) => openNodeManifest(bytes, real, Date.now())));
+		expect(known.map(({ manifest }) => [manifest.role, manifest.addresses])).toEqual([
+			['relay', relay.addresses],
+			['relay', friend.addresses]
+		]);
+		expect(await codeIn(relayWith({ listFile: '/nowhere/at/all' }))).toBe('malformed');
+	});
 	test('health answers GET only, and counts', async () => {
 		const relay = await relayWith();
 		await meshOn(relay.addresses);
@@ -359,13 +381,13 @@ describe('a running relay', () => {
 
 	test('dead and back a dozen times: the tab reserves again each time', async () => {
 		const config = { ...readConfig({ FIREWEED_RELAY_KEY: path.join(await folder(), 'key') }), port: 0, healthPort: 0 };
-		let relay = await startRelay(config, accept);
+		let relay = await startRelay(config, accept, real);
 		const mesh = await meshOn(relay.addresses);
 		const port = Number(/tcp\/(\d+)/.exec(relay.addresses[0] ?? '')?.[1]);
 		for (let n = 0; n < 12; n += 1) {
 			await relay.stop();
 			await until(() => mesh.relays()[0]?.up === false, 'relay-down');
-			relay = await startRelay({ ...config, port }, accept);
+			relay = await startRelay({ ...config, port }, accept, real);
 			await until(() => mesh.relays()[0]?.up, `back after death ${n + 1}`);
 			expect(relay.metrics().reservations).toBe(1);
 		}

@@ -8,6 +8,7 @@ import type { Signer } from '#lib/ports/keys.ts';
 import type { Log } from '#lib/ports/log.ts';
 import type { Channel, Mesh, MeshEvent, Peer, PeerId } from '#lib/ports/mesh.ts';
 import type { Random } from '#lib/ports/random.ts';
+import { answerAcquaintances, askAcquaintances, type Acquaintances } from './acquaintance.ts';
 import { FULL_BUCKET, take } from './bucket.ts';
 import { dialDirect, directConnection } from './dial.ts';
 import { Gate, type PagePlace } from './gater.ts';
@@ -69,6 +70,7 @@ class MeshService implements Libp2pMesh {
 	#bucket = FULL_BUCKET;
 	#composed: Composed | undefined;
 	#dialling = false;
+	#acquaintances: Acquaintances = () => Promise.resolve([]);
 
 	constructor(init: MeshInit) {
 		this.#init = init;
@@ -117,6 +119,11 @@ class MeshService implements Libp2pMesh {
 		});
 		this.#composed = composed;
 		await this.#links.attach(composed.node);
+		await answerAcquaintances(
+			composed.node,
+			() => this.#acquaintances(),
+			() => this.#init.clock.monotonic()
+		);
 		await composed.node.start();
 		this.#topics.attach(composed.node.services.pubsub);
 		this.#init.ticker.start(() => {
@@ -157,9 +164,9 @@ class MeshService implements Libp2pMesh {
 		return this.#links.peers();
 	}
 
-	addRelay(address: string): void {
-		this.#relays.add(address);
-		this.#gate.confirm(address);
+	addRelay(address: string, trust: 'confirmed' | 'heard' = 'confirmed'): void {
+		this.#relays.add(address, trust);
+		if (trust === 'confirmed') this.#gate.confirm(address);
 		if (this.#composed !== undefined) this.#relays.onTick();
 	}
 
@@ -177,6 +184,29 @@ class MeshService implements Libp2pMesh {
 
 	suggest(peer: PeerId, addresses: readonly string[]): void {
 		this.#candidates = suggest(this.#candidates, this.self, peer, addresses, this.#init.clock.monotonic());
+	}
+
+	async meet(peer: PeerId, addresses: readonly string[], signal: AbortSignal): Promise<void> {
+		const { node } = this.#started();
+		const id = readPeerId(peer);
+		if (directConnection(node, id) !== undefined) return;
+		if (!this.#afford()) throw new Refusal('rate-limited');
+		await dialDirect(node, id, addresses, signal);
+	}
+
+	answerAcquaintances(known: Acquaintances): void {
+		this.#acquaintances = known;
+	}
+
+	async askAcquaintances(peer: PeerId, signal: AbortSignal): Promise<readonly Uint8Array[]> {
+		const standing = directConnection(this.#started().node, readPeerId(peer));
+		if (standing === undefined) throw new Refusal('unreachable', 'not connected');
+		try {
+			return await askAcquaintances(standing, signal);
+		} catch (error) {
+			if (error instanceof Refusal) throw error;
+			throw signal.aborted ? new Refusal('aborted') : new Refusal('unreachable', nameOf(error));
+		}
 	}
 
 	async open(peer: PeerId, addresses: readonly string[], signal: AbortSignal): Promise<Channel> {

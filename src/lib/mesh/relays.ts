@@ -10,6 +10,10 @@ import { backoffMs } from './backoff.ts';
 
 /** How long a relay may take to answer the dial, ms. */
 const DIAL_PATIENCE_MS = 5_000;
+/** Tries in a row after which a relay that nobody here confirmed is let go; with the back-off that is some 15 s. */
+const HEARD_TRIES = 6;
+/** Relays known only by hearsay at one time: each sees this tab's address. */
+const MAX_HEARD = 4;
 
 export interface RelaysInit {
 	readonly dial: (address: Multiaddr, signal: AbortSignal) => Promise<Connection>;
@@ -28,6 +32,7 @@ interface Relay {
 	readonly text: string;
 	readonly address: Multiaddr;
 	readonly peer: PeerId;
+	trust: 'confirmed' | 'heard';
 	state: 'down' | 'trying' | 'up';
 	/** Failed tries since it was last up. */
 	attempt: number;
@@ -43,12 +48,19 @@ export class Relays {
 	}
 
 	/** Refusal `malformed`: not an address, or one without the relay's own id, without which anybody could pose as it. */
-	add(text: string): void {
+	add(text: string, trust: 'confirmed' | 'heard' = 'confirmed'): void {
 		const address = parseAddress(text);
 		const peer = peerAt(address);
 		if (peer === undefined) throw new Refusal('malformed', 'a relay address ends in /p2p/<its id>');
-		if (this.#relays.has(text)) return;
-		this.#relays.set(text, { text, address, peer, state: 'down', attempt: 0, dueAt: this.#init.now() });
+		const known = this.#relays.get(text);
+		if (known !== undefined) {
+			if (trust === 'confirmed') known.trust = trust;
+			return;
+		}
+		const heard = [...this.#relays.values()].filter((relay) => relay.trust === 'heard');
+		// One relay under many names is one relay.
+		if (trust === 'heard' && (heard.length >= MAX_HEARD || this.has(peer))) return;
+		this.#relays.set(text, { text, address, peer, trust, state: 'down', attempt: 0, dueAt: this.#init.now() });
 	}
 
 	list(): readonly { readonly address: string; readonly up: boolean }[] {
@@ -100,6 +112,7 @@ export class Relays {
 				attempt: relay.attempt,
 				reason: error instanceof Error ? error.name : 'unknown'
 			});
+			if (relay.trust === 'heard' && relay.attempt >= HEARD_TRIES) this.#relays.delete(relay.text);
 		}
 	}
 

@@ -2,6 +2,7 @@
  * The face of a running tab towards its screens: what `src/lib/tab.ts` provides and the user interface consumes.
  * Types only; the interface asks for nothing else.
  */
+import type { Doors, Found } from '#lib/ports/doors.ts';
 import type { Identity } from '#lib/ports/keys.ts';
 import type { MeshEvent, Peer } from '#lib/ports/mesh.ts';
 import type { EngineReady, LoadProgress, Turn } from '#lib/ports/engine.ts';
@@ -197,6 +198,10 @@ export interface App {
 	readonly relaysToConfirm: readonly string[];
 	/** Uses a relay for this visit only; it is never stored. */
 	useRelay(address: string): void;
+	/** How this device finds others, and invitations. */
+	readonly doors: Omit<Doors, 'start' | 'stop' | 'use'>;
+	/** Joins the mesh by what the person was shown and confirmed. */
+	useFound(found: Found): Promise<void>;
 	openReceipt(cid: string): Promise<OpenedReceipt | undefined>;
 	/** Test-only length wish from `?minTokens=` on loopback; 0 otherwise. */
 	readonly minTokens: number;

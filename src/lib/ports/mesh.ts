@@ -55,8 +55,10 @@ export interface Mesh {
 	/**
 	 * Adds a relay; connects and keeps reconnecting (with back-off) until stop. Only relays the person configured or confirmed may
 	 * be added: it also allows dialling that machine where it is near. Refusal `malformed` when the address names no peer.
+	 * `heard`: one that a directory or a peer named. It opens no way to a near machine, and it is let go when it does not answer for
+	 * a while, so that a list of dead relays is not knocked at for ever.
 	 */
-	addRelay(address: string): void;
+	addRelay(address: string, trust?: 'confirmed' | 'heard'): void;
 	/** Relays known, and whether each is connected. */
 	relays(): readonly { readonly address: string; readonly up: boolean }[];
 	/** Public, unencrypted, may be forwarded by anyone. */
@@ -75,6 +77,18 @@ export interface Mesh {
 	 * gossip outlives every relay. Costs nothing to call often; unknown or malformed addresses are passed over.
 	 */
 	suggest(peer: PeerId, addresses: readonly string[]): void;
+	/**
+	 * Makes sure of a direct connection to a peer, dialling one of `addresses` when none stands; for finding the mesh again.
+	 * Refusals: `unreachable`, `limited-connection`, `aborted`, `rate-limited` when this tab made too many connections lately.
+	 */
+	meet(peer: PeerId, addresses: readonly string[], signal: AbortSignal): Promise<void>;
+	/** What to say when a peer asks whom this node knows: encoded node manifests. Before it is set, nobody is named. */
+	answerAcquaintances(known: () => Promise<readonly Uint8Array[]>): void;
+	/**
+	 * Asks a connected peer or relay whom it knows. Encoded node manifests, bounded and not opened: check each. Refusals: `unreachable`
+	 * when no direct connection stands or it does not answer, `oversized`, `malformed`, `not-canonical`, `aborted`.
+	 */
+	askAcquaintances(peer: PeerId, signal: AbortSignal): Promise<readonly Uint8Array[]>;
 	/**
 	 * Opens a job channel, dialling one of `addresses` when no direct connection stands.
 	 * Refusals: `unreachable`, `limited-connection`, `aborted`.

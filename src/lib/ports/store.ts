@@ -161,6 +161,25 @@ export interface LocalCapability {
 	readonly document: Uint8Array;
 }
 
+/** A node that this device met or was given, so that it is found again without any server. */
+export interface MetNode {
+	/** PeerId. */
+	readonly id: string;
+	readonly role: 'tab' | 'relay';
+	/** did:key, for a tab. */
+	readonly account: string | undefined;
+	readonly firstMetAt: number;
+	readonly lastMetAt: number;
+	/** Days on which it was met: what lasts is worth more than what is loud today. */
+	readonly days: number;
+	/** Who named it: the person (pasted, invited), the app's directory, or the network. */
+	readonly by: 'person' | 'directory' | 'network';
+	/** NodeManifestV1 envelope; for a relay that never signed one, undefined. */
+	readonly document: Uint8Array | undefined;
+	/** Where it was last reached or said to be. */
+	readonly addresses: readonly string[];
+}
+
 /** One named setting of this profile. */
 export interface Setting {
 	readonly id: string;
@@ -180,6 +199,7 @@ export interface Store {
 	readonly receipts: Table<ReceiptRecord>;
 	readonly capabilities: Table<LocalCapability>;
 	readonly settings: Table<Setting>;
+	readonly met: Table<MetNode>;
 	/** `kept`: IndexedDB; `memory`: nothing survives this tab (private window, storage refused). */
 	readonly durability: 'kept' | 'memory';
 	/** Whether this tab writes for the profile just now. */

@@ -24,6 +24,10 @@ export const MAX_CAPABILITY_TTL_MS = 600_000;
 /** Addresses in one message; each at most MAX_ADDRESS characters. */
 export const MAX_ADDRESSES = 8;
 export const MAX_ADDRESS = 512;
+/** A node's statement of where it is found, and an invitation, hold at most this long: longer than that, machines have moved. */
+export const MAX_MANIFEST_LIFE_MS = 30 * 24 * 3600 * 1000;
+/** Manifests in one answer to the question whom a node knows. */
+export const MAX_PEERS_ANSWER = 16;
 /** Highest price that can stand in a message: a thousand credits per token, in microcredits per 1,000 tokens. */
 export const MAX_PRICE = 1_000_000_000_000;
 

@@ -9,6 +9,7 @@ import { capabilities } from './capabilities.ts';
 import { conversations } from './conversations.ts';
 import { jobs } from './jobs.ts';
 import { messages } from './messages.ts';
+import { met } from './met.ts';
 import { receipts } from './receipts.ts';
 import { settings } from './settings.ts';
 import { hasShape } from './shape.ts';
@@ -22,7 +23,8 @@ export const TABLES: { readonly [N in TableName]: TableSpec<Records[N]> } = {
 	assigned,
 	receipts,
 	capabilities,
-	settings
+	settings,
+	met
 };
 
 /** Index by the table's time field, in every table. */
@@ -52,6 +54,9 @@ export const MIGRATIONS: readonly Migration[] = [
 			table.createIndex(BY_TIME, time);
 			if (name === 'messages') table.createIndex(BY_CONVERSATION, ['conversation', 'order']);
 		}
+	},
+	(database) => {
+		database.createObjectStore('met', { keyPath: 'id' }).createIndex(BY_TIME, 'lastMetAt');
 	}
 ];
 

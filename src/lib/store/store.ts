@@ -108,6 +108,7 @@ class BrowserStore implements DeviceStore {
 	readonly receipts: Store['receipts'];
 	readonly capabilities: Store['capabilities'];
 	readonly settings: Store['settings'];
+	readonly met: Store['met'];
 	readonly #backend: Backend;
 	readonly #writer: TabWriter;
 	readonly #skipped: ReadonlySet<string>;
@@ -127,6 +128,7 @@ class BrowserStore implements DeviceStore {
 		this.receipts = tableOf('receipts', backend, writer);
 		this.capabilities = tableOf('capabilities', backend, writer);
 		this.settings = tableOf('settings', backend, writer);
+		this.met = tableOf('met', backend, writer);
 	}
 
 	get durability(): Store['durability'] {

@@ -5,6 +5,7 @@ import type {
 	HeardBid,
 	LocalCapability,
 	Message,
+	MetNode,
 	OriginatedJob,
 	ReceiptRecord,
 	Setting
@@ -20,6 +21,7 @@ export interface Records {
 	receipts: ReceiptRecord;
 	capabilities: LocalCapability;
 	settings: Setting;
+	met: MetNode;
 }
 
 export type TableName = keyof Records;
