@@ -19,6 +19,7 @@ import { fixedAnswer } from '#lib/node/fixed.ts';
 import type { LoadProgress } from '#lib/ports/engine.ts';
 import type { ReceiptRecord, Store, Table, TableChange } from '#lib/ports/store.ts';
 import { type Refusal } from '#lib/protocol/errors.ts';
+import { FakeDoors } from './doors.ts';
 import { MemoryModels, type MemoryModelsInit } from './models.ts';
 
 /** A value that can be watched and set. */
@@ -289,6 +290,7 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 		}));
 
 	const limits = new Value(DEFAULT_LIMITS);
+	const doors = new FakeDoors();
 	const app: App = {
 		identity: {
 			account: 'did:key:z6MkpTHR8VNsBxYAAWHut2Geadd9jSwuBV8xRoAnwWsdvktH',
@@ -429,6 +431,8 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 		},
 		observeMesh: () => () => {},
 		relaysToConfirm: script.relaysToConfirm,
+		doors,
+		useFound: async (found) => void doors.used.push(found),
 		useRelay(address) {
 			mesh.set({ ...mesh.value, relays: [...mesh.value.relays, { address, up: true }] });
 		},
