@@ -242,7 +242,9 @@ export const MESH_CASES: readonly MeshCase[] = [
 			b.answerAcquaintances(() => Promise.resolve([patterned(6_000, 1), bytes(2)]));
 			const told = await a.askAcquaintances(b.self, never());
 			must(
-				told.length === 2 && sameBytes(told[0] ?? bytes(), patterned(6_000, 1)) && sameBytes(told[1] ?? bytes(), bytes(2)),
+				told.length === 2 &&
+					sameBytes(told[0] ?? bytes(), patterned(6_000, 1)) &&
+					sameBytes(told[1] ?? bytes(), bytes(2)),
 				'the very bytes'
 			);
 			b.answerAcquaintances(() => Promise.resolve(Array.from({ length: 40 }, (_, n) => bytes(n))));
