@@ -34,7 +34,7 @@ import type { Random } from '#lib/ports/random.ts';
 import { codeOf, Refusal } from '#lib/protocol/errors.ts';
 import { judgeGossip } from '#lib/protocol/gossip.ts';
 import { MAX_ANSWER_TOKENS } from '#lib/protocol/limits.ts';
-import { DEFAULT_POLICY } from '#lib/protocol/policy.ts';
+import { DEFAULT_POLICY, type ExecutionPolicy } from '#lib/protocol/policy.ts';
 import type { Topic } from '#lib/protocol/topic.ts';
 import { openStore } from '#lib/store/store.ts';
 
@@ -229,9 +229,9 @@ export async function createTab(): Promise<App> {
 		}
 	}
 
-	async function* answerByMesh(wish: Wish, signal: AbortSignal) {
+	async function* answerByMesh(wish: Wish, signal: AbortSignal, policy: Partial<ExecutionPolicy> = {}) {
 		await join();
-		yield* originate(wish, DEFAULT_POLICY, ports, signal);
+		yield* originate(wish, { ...DEFAULT_POLICY, ...policy }, ports, signal);
 	}
 
 	const leave = () => {

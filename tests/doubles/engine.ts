@@ -26,6 +26,8 @@ export interface ScriptedEngineInit {
 	readonly failAt?: { readonly position: number; readonly code: Code };
 	/** Never produces this position. */
 	readonly stallAt?: number;
+	/** Tells other tokens than it should from that position on. */
+	readonly lieFrom?: number;
 	/** Takes this much longer for a position, ms. */
 	readonly pauseMs?: (position: number) => number;
 	/** Another build computes the same tokens but is of another bit-exact class. */
@@ -128,7 +130,9 @@ export class ScriptedEngine implements Engine {
 					MAX_CANDIDATES,
 					position < request.minTokens ? [STOP] : []
 				);
-				const token = draw(ranked, request.sampling, request.seed, position);
+				const honest = draw(ranked, request.sampling, request.seed, position);
+				const { lieFrom = Infinity } = this.#init;
+				const token = position < lieFrom ? honest : 1 + (honest % (VOCABULARY - 1));
 				if (token === STOP) return end('stop');
 				tokens.push(token);
 				yield {

@@ -1,6 +1,6 @@
 /**
  * Chaos: executors that vanish, say goodbye, break off, pause, stop lending or fail, at moments of chance, one job after the other. Whatever happens no
- * shown token is lost, doubled or changed, the parts lie end to end, and who finished has the unbroken run.
+ * shown token is lost, doubled or changed, the parts lie end to end (of those that stand by: side by side), and who finished has the unbroken run.
  */
 import { expect, it } from 'vitest';
 import { openReceipt } from '#lib/node/open-receipt.ts';
@@ -16,10 +16,11 @@ const never = new AbortController().signal;
 interface Outcome {
 	readonly end: string;
 	readonly handOvers: number;
+	readonly standbys: number;
 	readonly violations: readonly string[];
 }
 
-async function chaos(seed: string): Promise<Outcome> {
+async function chaos(seed: string, hedge: number): Promise<Outcome> {
 	const chance = new SeededRandom(`${seed}/chaos`);
 	const world = new World(seed, { latencyMs: 5 + chance.below(60), jitterMs: chance.below(80) });
 	const asker = await world.node();
@@ -45,7 +46,7 @@ async function chaos(seed: string): Promise<Outcome> {
 	const nodeOf = (peer: string) => executors.find(({ identity }) => identity.peer === peer);
 	let busy: TestNode | undefined;
 	const events = await world.clock.until(
-		asker.ask({ minTokens: length, maxTokens: length }, never, {}, (event) => {
+		asker.ask({ minTokens: length, maxTokens: length }, never, { hedge }, (event) => {
 			if (event.type === 'assigned') busy = nodeOf(event.executor.id);
 			if (event.type === 'handed-over') busy = nodeOf(event.to.id);
 			if (event.type !== 'words' || !at.delete(event.position) || busy === undefined) return;
@@ -82,8 +83,12 @@ async function chaos(seed: string): Promise<Outcome> {
 		to: startPosition + answerTokens
 	}));
 	claim(
-		reached.every((a) => reached.every((b) => a.epoch >= b.epoch || a.to <= b.from)),
+		hedge > 0 || reached.every((a) => reached.every((b) => a.epoch >= b.epoch || a.to <= b.from)),
 		'parts that overlap'
+	);
+	claim(
+		reached.every(({ from, to }) => from <= to && to <= tokens.length),
+		'a part that was never shown'
 	);
 	if (end.type === 'finished' && end.status === 'success') {
 		const record = kept.find(({ cid }) => cid === end.receipt);
@@ -106,18 +111,25 @@ async function chaos(seed: string): Promise<Outcome> {
 	}
 	const idle = executors.every(({ engine }) => engine.state !== 'busy');
 	claim(idle, 'an engine that works for nobody');
-	return { end: end.type, handOvers: overs.length, violations };
+	const standbys = events.filter((event) => event.type === 'standby').length;
+	return { end: end.type, handOvers: overs.length, standbys, violations };
 }
 
-it(`holds in ${WORLDS} worlds of chance`, async () => {
-	const outcomes: Outcome[] = [];
-	for (let i = 0; i < WORLDS; i++) outcomes.push(await chaos(`chaos ${i}`));
-	expect(outcomes.flatMap(({ violations }) => violations)).toEqual([]);
-	const count = (what: (outcome: Outcome) => boolean) => outcomes.filter(what).length;
-	const [finished, handed] = [count(({ end }) => end === 'finished'), count(({ handOvers }) => handOvers > 0)];
-	console.log(
-		`chaos: ${finished} of ${WORLDS} answers finished, ${handed} were handed over, ${outcomes.reduce((sum, { handOvers }) => sum + handOvers, 0)} hand-overs`
-	);
-	expect(handed).toBeGreaterThan(WORLDS / 4);
-	expect(finished).toBeGreaterThan((9 * WORLDS) / 10);
-}, 120_000);
+it.each([0, 1, 2])(
+	`holds in ${WORLDS} worlds of chance with %i standing by`,
+	async (hedge) => {
+		const outcomes: Outcome[] = [];
+		for (let i = 0; i < WORLDS; i++) outcomes.push(await chaos(`chaos ${i}`, hedge));
+		expect(outcomes.flatMap(({ violations }) => violations)).toEqual([]);
+		const count = (what: (outcome: Outcome) => boolean) => outcomes.filter(what).length;
+		const sum = (what: 'handOvers' | 'standbys') => outcomes.reduce((all, outcome) => all + outcome[what], 0);
+		const [finished, handed] = [count(({ end }) => end === 'finished'), count(({ handOvers }) => handOvers > 0)];
+		console.log(
+			`chaos: ${finished} of ${WORLDS} answers finished, ${handed} were handed over, ${sum('handOvers')} hand-overs, ${sum('standbys')} stood by`
+		);
+		expect(handed).toBeGreaterThan(WORLDS / 4);
+		expect(finished).toBeGreaterThan((9 * WORLDS) / 10);
+		expect(sum('standbys') >= hedge * 40).toBe(true);
+	},
+	120_000
+);

@@ -48,36 +48,44 @@ async function alone(engine: Engine, request: GenerateRequest) {
 	return { tokens, text };
 }
 
-it('goes on at temperature 1 with the very tokens and words of the unbroken run', async () => {
-	const world = new World('real engines');
-	const asker = await world.node();
-	const executors = [await world.node(), await world.node()];
-	const engines = executors.map(() => ortNode({ weights: 'fp32' }));
-	for (const [i, node] of executors.entries()) {
-		const engine = held(engines[i] as Engine, world.clock);
-		const terms = { pricePer1k: 100_000, region: undefined };
-		await world.clock.until(contribute({ ...node.ports, engine }, terms, () => undefined).start());
-	}
-	const turns = [{ role: 'user' as const, content: 'Tell me about forests' }];
-	const wish = { turns, minTokens: TOKENS, maxTokens: TOKENS };
-	let who = '';
-	const events: OriginateEvent[] = await world.clock.until(
-		asker.ask(wish, never, {}, (event) => {
-			if (event.type === 'assigned') who = event.executor.id;
-			// In the middle of a word as likely as not.
-			if (event.type === 'words' && event.position === 101) world.network.vanish(who);
-		})
-	);
-	const over = events.find((event) => event.type === 'handed-over');
-	expect(over).toMatchObject({ from: who, exact: true, why: 'peer-lost' });
-	expect(over?.position).toBeGreaterThan(101);
-	const end = endOf(events);
-	if (end.type !== 'finished') throw new Error(end.type);
-	const record = await asker.ports.store.receipts.get(end.receipt);
-	const { seed, sampling, startPosition } = read(executionReceipt, record?.document as Uint8Array).body;
-	expect(startPosition).toBe(over?.position);
-	const [engine] = engines;
-	const request = { ...ORDINARY_WISH, ...wish, continueFrom: [], seed, sampling };
-	expect(answerOf(events)).toEqual(await alone(engine as Engine, request));
-	for (const each of engines) await each.unload();
-}, 120_000);
+it.each([
+	['a successor', 0],
+	['a standby', 1]
+])(
+	'%s goes on at temperature 1 with the very tokens and words of the unbroken run',
+	async (_who, hedge) => {
+		const world = new World('real engines');
+		const asker = await world.node();
+		const executors = [await world.node(), await world.node()];
+		const engines = executors.map(() => ortNode({ weights: 'fp32' }));
+		for (const [i, node] of executors.entries()) {
+			const engine = held(engines[i] as Engine, world.clock);
+			const terms = { pricePer1k: 100_000, region: undefined };
+			await world.clock.until(contribute({ ...node.ports, engine }, terms, () => undefined).start());
+		}
+		const turns = [{ role: 'user' as const, content: 'Tell me about forests' }];
+		const wish = { turns, minTokens: TOKENS, maxTokens: TOKENS };
+		let who = '';
+		const events: OriginateEvent[] = await world.clock.until(
+			asker.ask(wish, never, { hedge }, (event) => {
+				if (event.type === 'assigned') who = event.executor.id;
+				// In the middle of a word as likely as not.
+				if (event.type === 'words' && event.position === 51) world.network.vanish(who);
+			})
+		);
+		const over = events.find((event) => event.type === 'handed-over');
+		expect(over).toMatchObject({ from: who, exact: true, why: 'peer-lost' });
+		// A standby shows more of it while the loss is found out.
+		expect(over?.position).toBeGreaterThan(51 + 30 * hedge);
+		const end = endOf(events);
+		if (end.type !== 'finished') throw new Error(end.type);
+		const record = await asker.ports.store.receipts.get(end.receipt);
+		const { seed, sampling, startPosition } = read(executionReceipt, record?.document as Uint8Array).body;
+		expect(startPosition).toBe(hedge === 0 ? over?.position : 0);
+		const [engine] = engines;
+		const request = { ...ORDINARY_WISH, ...wish, continueFrom: [], seed, sampling };
+		expect(answerOf(events)).toEqual(await alone(engine as Engine, request));
+		for (const each of engines) await each.unload();
+	},
+	120_000
+);

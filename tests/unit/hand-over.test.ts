@@ -6,89 +6,18 @@ import { describe, expect, it } from 'vitest';
 import { openReceipt } from '#lib/node/open-receipt.ts';
 import { originate } from '#lib/node/originate.ts';
 import type { OriginateEvent } from '#lib/node/events.ts';
-import type { Wish } from '#lib/node/app.ts';
 import { assignJob, jobCancel } from '#lib/protocol/assignment.ts';
 import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcement.ts';
 import { jobBid, type JobBid } from '#lib/protocol/bid.ts';
 import { successors } from '#lib/market/succeed.ts';
-import { decodeCanonical } from '#lib/protocol/encode.ts';
 import { read, seal } from '#lib/protocol/envelope.ts';
 import { decodeFrame, encodeFrame } from '#lib/protocol/frame.ts';
-import { executionReceipt, type ExecutionReceipt } from '#lib/protocol/receipt.ts';
+import { executionReceipt } from '#lib/protocol/receipt.ts';
 import { DEFAULT_POLICY, priceOf } from '#lib/protocol/policy.ts';
-import { ScriptedEngine, type ScriptedEngineInit } from '../doubles/engine.ts';
 import type { Meddle } from '../doubles/network.ts';
-import { answerOf, endOf, ORDINARY_WISH, World, type TestNode } from '../doubles/node.ts';
+import { answerOf, endOf, ORDINARY_WISH } from '../doubles/node.ts';
+import { askAnd, handedOver, receiptOf, stage, typeOf, unbroken, whole, type Stage } from '../doubles/losses.ts';
 import { SAMPLES } from '../fixtures/messages.ts';
-
-const typeOf = (bytes: Uint8Array) => (decodeCanonical(bytes, 1e6) as { type?: string }).type;
-type HandedOver = Extract<OriginateEvent, { type: 'handed-over' }>;
-const handedOver = (events: readonly OriginateEvent[]) =>
-	events.filter((event): event is HandedOver => event.type === 'handed-over');
-
-/** An asker and executors in falling order of speed, so that the first one named is the first one chosen. */
-async function stage(seed: string, engines: readonly Partial<ScriptedEngineInit>[], meddle?: Meddle) {
-	const world = new World(seed, meddle === undefined ? {} : { meddle });
-	const asker = await world.node({ account: 'asker' });
-	const executors: TestNode[] = [];
-	for (const [i, engine] of engines.entries())
-		executors.push(await world.node({ engine: { tokensPerSecond: 90 - 25 * i, ...engine } }));
-	for (const executor of executors) await world.clock.until(executor.contribution.start());
-	const named = executors as [TestNode, TestNode, TestNode, TestNode, TestNode];
-	return { world, asker, executors: named };
-}
-
-type Stage = Awaited<ReturnType<typeof stage>>;
-
-/** Asks, and does something once the answer has reached a position. */
-async function askAnd(
-	{ world, asker }: Stage,
-	at: number,
-	act: () => void,
-	wish: Partial<Wish> = {},
-	signal?: AbortSignal
-): Promise<OriginateEvent[]> {
-	let done = false;
-	const events = await world.clock.until(
-		asker.ask(wish, signal, {}, (event) => {
-			if (done || event.type !== 'words' || event.position < at) return;
-			done = true;
-			act();
-		})
-	);
-	await world.clock.pass(10_000);
-	return events;
-}
-
-/** No token lost or doubled, and the text is that of the tokens. */
-function whole(events: readonly OriginateEvent[], from = 0): void {
-	const { text, tokens } = answerOf(events);
-	expect(text).toBe(tokens.map((token) => `w${token} `).join(''));
-	const positions = events.flatMap((event) => (event.type === 'words' ? [event.position] : []));
-	expect(positions).toEqual(positions.map((_, i) => from + i));
-}
-
-async function receiptOf(node: TestNode, cid: string): Promise<ExecutionReceipt> {
-	const record = await node.ports.store.receipts.get(cid);
-	return read(executionReceipt, record?.document as Uint8Array).body;
-}
-
-/** What one executor alone gives under the seed of the last receipt. */
-async function unbroken({ world, asker }: Stage, events: readonly OriginateEvent[], wish: Partial<Wish> = {}) {
-	const end = endOf(events);
-	if (end.type !== 'finished') throw new Error(end.type);
-	const { seed, sampling } = await receiptOf(asker, end.receipt);
-	const alone = new ScriptedEngine({ clock: world.clock });
-	await alone.load(() => undefined, new AbortController().signal);
-	const tokens: number[] = [];
-	const steps = alone.generate({ ...ORDINARY_WISH, ...wish, seed, sampling }, new AbortController().signal);
-	await world.clock.until(
-		(async () => {
-			for await (const step of steps) tokens.push(step.token);
-		})()
-	);
-	return tokens;
-}
 
 const ways: readonly (readonly [name: string, why: string, lose: (stage: Stage) => void])[] = [
 	['says goodbye', 'peer-lost', ({ executors }) => void executors[0].mesh.stop()],

@@ -8,6 +8,7 @@ import type { MeshEvent, Peer } from '#lib/ports/mesh.ts';
 import type { EngineReady, LoadProgress, Turn } from '#lib/ports/engine.ts';
 import type { Models } from '#lib/ports/models.ts';
 import type { Store } from '#lib/ports/store.ts';
+import type { ExecutionPolicy } from '#lib/protocol/policy.ts';
 import type { Sampling } from '#lib/protocol/sampler.ts';
 import type { LendingLimits, PauseCause } from '#lib/market/lending.ts';
 import type { Code } from '#lib/protocol/errors.ts';
@@ -184,8 +185,8 @@ export interface App {
 	fixedAnswer(text: string): FixedAnswer | undefined;
 	/** Answers on this device. Aborting stops within a step and still ends with `finished`, status `cancelled`. */
 	answerHere(wish: Wish, signal: AbortSignal): AsyncIterable<LocalEvent>;
-	/** Answers over the mesh, starting it first when needed. */
-	answerByMesh(wish: Wish, signal: AbortSignal): AsyncIterable<OriginateEvent>;
+	/** Answers over the mesh, starting it first when needed. `policy` is what departs from the usual one: `hedge`, say. */
+	answerByMesh(wish: Wish, signal: AbortSignal, policy?: Partial<ExecutionPolicy>): AsyncIterable<OriginateEvent>;
 	/** Joins the mesh without asking or contributing (so that offers become visible). */
 	joinMesh(): Promise<void>;
 	/** Lends a model of this device, the built-in one unless said otherwise. Refusals of loading, and `not-verifiable`, `insecure-context`. */

@@ -28,6 +28,8 @@ export type OriginateEvent =
 	| { readonly type: 'interest'; readonly executor: string; readonly readyInMs: number }
 	| { readonly type: 'assigned'; readonly executor: ExecutorFacts; readonly reason: string }
 	| { readonly type: 'accepted' }
+	/** By policy (`hedge`) somebody else answers beside the first: it reads the prompt too, and is paid what it delivers. */
+	| { readonly type: 'standby'; readonly executor: ExecutorFacts }
 	/** `tokens` and `text` are new; `position` is that of the first of them. */
 	| { readonly type: 'words'; readonly text: string; readonly tokens: readonly number[]; readonly position: number }
 	/** A checkpoint was verified and acknowledged; `receipt` is the CID of what is now claimable. */

@@ -1,141 +1,93 @@
-/** Steps 8 to 10 at the originator: an answer as it comes in from one executor, until its receipt, or until it is late beyond hope. */
-import { arrived, expecting, nextLookMs, punctuality, waited } from '#lib/market/lateness.ts';
-import { owedFor, type Part } from '#lib/market/price.ts';
-import type { Link } from '#lib/protocol/encode.ts';
-import { codeOf, isCode, Refusal, type Code } from '#lib/protocol/errors.ts';
-import type { ExecutionReceipt } from '#lib/protocol/receipt.ts';
-import type { Signed } from '#lib/protocol/envelope.ts';
+/** Steps 8 to 10 at the originator: an answer as it comes in, until its receipt, or until nobody is left who gives it. */
+import { codeOf } from '#lib/protocol/errors.ts';
+import { sameClass } from '#lib/protocol/model.ts';
+import type { Wish } from './app.ts';
 import type { OriginateEvent } from './events.ts';
-import { Hearing } from './hearing.ts';
-import type { HiredJob } from './hire.ts';
+import { facts, type HiredJob } from './hire.ts';
 import type { NodePorts } from './ports.ts';
+import { lossOf, Race, type Left, type Loss } from './race.ts';
+import type { Runner } from './runner.ts';
 import type { Spares } from './spares.ts';
 
-/** After a stop, how long the executor has to send its receipt. */
-const LAST_WORD_MS = 3_000;
-
-/** Ends that another executor of the same model would only repeat. */
-const HOPELESS: readonly Code[] = ['prompt-too-long'];
-
-/** An executor that did not finish, and what it leaves. */
-export interface Left {
-	readonly hearing: Hearing;
-	readonly code: Code;
-	/** Every token shown, those of earlier executors included. */
-	readonly shown: readonly number[];
-	/** CID of the proof of its part, when there is one. */
-	readonly proof: Link | undefined;
-	/** What each executor so far can prove, this one included. */
-	readonly parts: readonly Part[];
-	/** Nothing is left to hand over: the person stopped it, the time is over, or the answer is as long as it may be. */
-	readonly over: boolean;
-	/** How the job ends when nobody goes on. */
-	readonly ending: OriginateEvent;
-}
-
-/** Yields `accepted`, `words`, `checkpoint`, and `finished` when it does; else returns what is left. Never throws. */
+/**
+ * Yields `accepted`, `standby`, `words`, `checkpoint`, `handed-over` to a standby, and `finished` when it does; else returns what is left. Never
+ * throws.
+ */
 export async function* follow(
 	hired: HiredJob,
+	wish: Wish,
 	spares: Spares,
 	ports: NodePorts,
 	signal: AbortSignal
 ): AsyncGenerator<OriginateEvent, Left | undefined, void> {
-	const { inbox, channel, executor, deadlineAt } = hired;
-	const hearing = new Hearing(hired, ports);
-	const tokensPerSecond = executor.bid.milliTokensPerSecond / 1_000;
-	let pace = expecting(firstWordMs(hired, tokensPerSecond), tokensPerSecond);
-	const stop = () => inbox.put({ type: 'stop' });
-	signal.addEventListener('abort', stop, { once: true });
-	if (signal.aborted) stop();
+	const race = new Race(hired, wish, spares, ports, signal);
 	yield { type: 'accepted' };
 	try {
 		for (;;) {
-			const began = ports.clock.monotonic();
-			const asked = hearing.cancelled ? LAST_WORD_MS : Math.max(0, Math.min(nextLookMs(pace), deadlineAt - began));
-			const mail = await inbox.take(asked);
-			pace = waited(pace, asked, ports.clock.monotonic() - began);
-			if (mail?.type === 'ended') throw new Refusal(mail.code ?? 'channel-closed');
-			if (mail?.type === 'stop') await hearing.cancel('stopped');
-			else if (mail !== undefined) {
-				const heard = await hearing.hear(mail.bytes);
-				if (heard?.type === 'frame') {
-					const { text, tokens, position } = heard.frame;
-					pace = arrived(pace);
-					yield { type: 'words', text, tokens, position };
-				} else if (heard?.type === 'checkpoint') {
-					yield { type: 'checkpoint', tokens: hearing.position, receipt: heard.cid.toString() };
-				} else if (heard?.type === 'receipt') {
-					const { status, code } = heard.receipt.body;
-					if (status === 'success' || status === 'cancelled') {
-						yield finished(hired, heard.receipt);
-						return undefined;
-					}
-					return leave(hearing, isCode(code) ? code : 'aborted', heard.receipt, ports);
-				}
-			} else if (hearing.cancelled) throw new Refusal('no-acknowledgement');
-			else if (ports.clock.monotonic() >= deadlineAt) await hearing.cancel('deadline');
-			else if (punctuality(pace) === 'late') spares.warm([...hired.assignment.body.continueFrom, ...hearing.tokens]);
-			else if (punctuality(pace) === 'gone') throw new Refusal('stalled');
+			await race.wait();
+			const joined = race.join();
+			if (joined !== undefined) yield { type: 'standby', executor: facts(joined.hired.executor) };
+			for (const runner of [...race.runners]) {
+				const loss = yield* hear(runner, race, ports);
+				if (loss === 'finished') return undefined;
+				if (loss === undefined) continue;
+				const [leader] = race.runners;
+				const left = race.lose(runner, loss);
+				if (left !== undefined) return left;
+				if (runner === leader) yield promoted(runner, loss, race, spares, ports);
+			}
 		}
-	} catch (error) {
-		const code = codeOf(error);
-		if (code === 'internal') ports.log('follow-failed', { error: String(error) });
-		// One that stalls may still seal what it delivered; any other has ended its channel or broken its rules.
-		if (code !== 'stalled') channel.abort();
-		return leave(hearing, code, undefined, ports);
 	} finally {
-		signal.removeEventListener('abort', stop);
+		race.close();
 	}
 }
 
-/** Prefill as promised; then the given tokens, which run one by one so that the answer is exact (docs/spec/engine.md). */
-function firstWordMs(hired: HiredJob, tokensPerSecond: number): number {
-	const given = hired.assignment.body.continueFrom.length;
-	return hired.executor.bid.firstTokenMs + (1_000 * given) / Math.max(0.001, tokensPerSecond);
+/** One turn of one runner. Returns why it is lost, or that the answer is whole. Never throws. */
+async function* hear(
+	runner: Runner,
+	race: Race,
+	ports: NodePorts
+): AsyncGenerator<OriginateEvent, Loss | 'finished' | undefined, void> {
+	const { hearing, hired } = runner;
+	try {
+		const mail = hired.inbox.poll();
+		const heard = await runner.turn(mail);
+		if (mail === undefined && !hearing.cancelled && runner.punctuality === 'late') race.warm();
+		if (heard?.type === 'frame') {
+			const words = race.show(runner);
+			if (words !== undefined) yield words;
+		} else if (heard?.type === 'checkpoint') {
+			// Those of a standby are kept, but the answer's proof is the leader's.
+			if (runner === race.runners[0])
+				yield { type: 'checkpoint', tokens: hearing.position, receipt: heard.cid.toString() };
+		} else if (heard?.type === 'receipt') {
+			const { status } = heard.receipt.body;
+			const whole = status === 'cancelled' || (status === 'success' && hearing.position >= race.position);
+			if (!whole) return lossOf(heard.receipt);
+			yield race.finish(runner, heard.receipt);
+			return 'finished';
+		}
+		return undefined;
+	} catch (error) {
+		const code = codeOf(error);
+		if (code === 'internal') ports.log('follow-failed', { error: String(error) });
+		return { code, parted: runner.parted };
+	}
 }
 
-function leave(hearing: Hearing, code: Code, receipt: Signed<ExecutionReceipt> | undefined, ports: NodePorts): Left {
-	const { hired, acknowledged, tokens } = hearing;
-	const run = hired.assignment.body;
-	const part: Part = {
-		pricePer1k: hired.executor.sameAccount ? 0 : run.pricePer1k,
-		startPosition: run.continueFrom.length,
-		answerTokens: receipt?.body.answerTokens ?? hearing.acknowledgedTokens,
-		price: receipt?.body.price
-	};
-	const proof = receipt?.cid ?? acknowledged;
-	ports.log('executor-lost', { code, epoch: run.epoch, position: hearing.position });
-	const lost: OriginateEvent = {
-		type: 'lost',
-		code,
-		tokens: hearing.position - hired.startedFrom,
-		receipt: (proof ?? run.predecessors.at(-1))?.toString()
-	};
-	return {
-		hearing,
-		code,
-		shown: [...run.continueFrom, ...tokens],
-		proof,
-		parts: [...hired.parts, part],
-		over:
-			HOPELESS.includes(code) ||
-			hearing.cancelled ||
-			hearing.position >= run.maxTokens ||
-			ports.clock.monotonic() >= hired.deadlineAt,
-		ending: receipt?.body.status === 'partial' ? finished(hired, receipt) : lost
-	};
-}
-
-function finished(hired: HiredJob, receipt: Signed<ExecutionReceipt>): OriginateEvent {
-	const { status, promptTokens, startPosition, answerTokens, decodeMs, price, droppedTurns } = receipt.body;
-	return {
-		type: 'finished',
-		// A failed one is told as lost.
-		status: status === 'failed' ? 'partial' : status,
-		receipt: receipt.cid.toString(),
-		tokens: startPosition + answerTokens - hired.startedFrom,
-		tokensPerSecond: decodeMs > 0 ? (1000 * answerTokens) / decodeMs : 0,
-		price: price + owedFor(hired.parts, Math.max(0, promptTokens - startPosition)),
-		droppedTurns
-	};
+/** Another one leads, with its cache warm: nothing is to be reached, run again or waited for. */
+function promoted(
+	runner: Runner,
+	{ code, parted }: Loss,
+	race: Race,
+	spares: Spares,
+	ports: NodePorts
+): OriginateEvent {
+	const next = (race.runners[0] as Runner).hired;
+	const { hired } = runner;
+	spares.hired(next);
+	const { position } = race;
+	ports.log('handed-over', { why: code, epoch: next.assignment.body.epoch, ms: 0 });
+	const exact = parted !== true && sameClass(hired.executor.bid.model, next.executor.bid.model);
+	return { type: 'handed-over', from: hired.executor.executor, to: facts(next.executor), position, exact, why: code };
 }

@@ -7,18 +7,13 @@ import { sameClass } from '#lib/protocol/model.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
 import type { Wish } from './app.ts';
 import type { OriginateEvent } from './events.ts';
-import type { Left } from './follow.ts';
-import { assign, facts, type Beginning, type HiredJob } from './hire.ts';
+import { assign, facts, REACH_NEXT_MS, type Beginning, type HiredJob } from './hire.ts';
 import type { NodePorts } from './ports.ts';
-import { settle } from './settle.ts';
+import { MAX_LOST, type Left } from './race.ts';
 import type { Spares } from './spares.ts';
 
-/** Hand-overs of one job: each costs its asker the prompt once more, and a mesh that loses four executors in one answer is in no state. */
-const MAX_HAND_OVERS = 3;
 /** Offers tried in one hand-over, each under a higher epoch. */
 const MAX_SUCCESSORS = 3;
-/** For a new connection to a successor: shorter than for the first one, because a person is reading. Measured p95 0.33 s. */
-const REACH_NEXT_MS = 5_000;
 /** No further offer is tried after this long; the person is told, and can go on with one click. */
 const TAKE_OVER_MS = 8_000;
 
@@ -30,18 +25,16 @@ export async function* handOver(
 	ports: NodePorts,
 	signal: AbortSignal
 ): AsyncGenerator<OriginateEvent, HiredJob | undefined, void> {
-	const { hired } = left.hearing;
+	const { hired } = left;
 	const began = ports.clock.monotonic();
-	settle(left, ports);
-	const done = left.parts.length > MAX_HAND_OVERS;
+	const done = left.parts.length > MAX_LOST;
 	const offers = left.over || done || signal.aborted ? [] : await spares.next(left.shown, left.parts, signal);
-	const last = hired.assignment.body;
-	for (const [i, choice] of offers.slice(0, MAX_SUCCESSORS).entries()) {
+	for (const choice of offers.slice(0, MAX_SUCCESSORS)) {
 		if (signal.aborted || ports.clock.monotonic() - began > TAKE_OVER_MS) break;
 		const beginning: Beginning = {
-			epoch: last.epoch + 1 + i,
+			epoch: spares.nextEpoch(),
 			continueFrom: left.shown,
-			predecessors: left.proof === undefined ? last.predecessors : [...last.predecessors, left.proof],
+			predecessors: left.predecessors,
 			seedFrom: hired.seedFrom,
 			deadlineAt: hired.deadlineAt,
 			startedFrom: hired.startedFrom,
@@ -53,14 +46,9 @@ export async function* handOver(
 			spares.hired(next);
 			const why = left.code;
 			ports.log('handed-over', { why, epoch: beginning.epoch, ms: Math.round(ports.clock.monotonic() - began) });
-			yield {
-				type: 'handed-over',
-				from: hired.executor.executor,
-				to: facts(choice.heard),
-				position: left.shown.length,
-				exact: sameClass(hired.executor.bid.model, choice.heard.bid.model),
-				why
-			};
+			const position = left.shown.length;
+			const exact = left.agreed && sameClass(hired.executor.bid.model, choice.heard.bid.model);
+			yield { type: 'handed-over', from: hired.executor.executor, to: facts(choice.heard), position, exact, why };
 			return next;
 		} catch (error) {
 			ports.log('executor-not-hired', { code: codeOf(error) });

@@ -75,6 +75,11 @@ export class Hearing {
 		return this.#tokens;
 	}
 
+	/** Words this executor delivered. */
+	get text(): string {
+		return this.#text;
+	}
+
 	/** CID of the newest acknowledged checkpoint. */
 	get acknowledged(): Link | undefined {
 		return this.#acknowledged;

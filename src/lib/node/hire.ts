@@ -51,6 +51,8 @@ const MAX_TRIES = 4;
 const ACCEPT_MS = 5_000;
 /** For a new WebRTC connection over a relay, retries within included (measured p95 0.33 s, docs/spec/mesh.md). */
 const REACH_MS = 15_000;
+/** The same for a successor or a standby: shorter than for the first one, because a person is reading. */
+export const REACH_NEXT_MS = 5_000;
 
 /** Yields `assigned`; returns the accepted job. Refusals: `aborted`, else that of the last executor tried. */
 export async function* hire(

@@ -27,16 +27,40 @@ export class Inbox<T> {
 
 	/** The next item, or undefined when none came within `ms`. One reader at a time. */
 	async take(ms: number): Promise<T | undefined> {
-		if (this.#waiting.length === 0 && ms > 0) {
-			const done = new AbortController();
-			const arrival = new Promise<void>((resolve) => (this.#wake = resolve));
-			const timer = this.#clock.sleep(ms, done.signal).catch(() => undefined);
-			await Promise.race([arrival, timer]);
-			this.#wake = undefined;
-			done.abort();
-		}
+		await anyMail([this], ms, this.#clock);
+		return this.poll();
+	}
+
+	/** The next item, if there is one. */
+	poll(): T | undefined {
 		return this.#waiting.shift();
 	}
+
+	/** Calls back once something is there, at once when it is already. One listener at a time; returns how to stop. */
+	onMail(wake: () => void): () => void {
+		if (this.#waiting.length > 0) wake();
+		this.#wake = wake;
+		return () => (this.#wake = undefined);
+	}
+}
+
+/** Resolves when one of the inboxes has something, or after `ms`. Each keeps its own bound, so a flood in one takes nothing from the others. */
+export async function anyMail(
+	inboxes: readonly Pick<Inbox<unknown>, 'onMail'>[],
+	ms: number,
+	clock: Clock
+): Promise<void> {
+	const done = new AbortController();
+	let there = false;
+	const arrival = new Promise<void>((resolve) => {
+		const wake = () => {
+			there = true;
+			resolve();
+		};
+		for (const inbox of inboxes) done.signal.addEventListener('abort', inbox.onMail(wake));
+	});
+	if (!there && ms > 0) await Promise.race([arrival, clock.sleep(ms, done.signal).catch(() => undefined)]);
+	done.abort();
 }
 
 /** What a job's inbox holds. */

@@ -7,8 +7,9 @@ import type { NodePorts } from './ports.ts';
 import { announce } from './announce.ts';
 import { collectBids } from './bidding.ts';
 import { hire, type HiredJob } from './hire.ts';
-import { follow, type Left } from './follow.ts';
+import { follow } from './follow.ts';
 import { handOver } from './hand-over.ts';
+import type { Left } from './race.ts';
 import { Spares } from './spares.ts';
 import { listen, recordJob, type JobRecord } from './record.ts';
 import type { ExecutionPolicy } from '#lib/protocol/policy.ts';
@@ -35,7 +36,7 @@ export async function* originate(
 		let hired: HiredJob | undefined = yield* listen(record, hire(ranked, wish, ports, signal));
 		spares.hired(hired);
 		while (hired !== undefined) {
-			const left: Left | undefined = yield* listen(record, follow(hired, spares, ports, signal));
+			const left: Left | undefined = yield* listen(record, follow(hired, wish, spares, ports, signal));
 			hired = left && (yield* listen(record, handOver(left, wish, spares, ports, signal)));
 		}
 	} catch (error) {

@@ -1,6 +1,7 @@
-/** After a hand-over: what the executor that stalled is still owed. */
+/** When another goes on, or has answered already: what an executor that is no longer needed is still owed. */
 import { codeOf, Refusal } from '#lib/protocol/errors.ts';
-import type { Left } from './follow.ts';
+import type { Said } from '#lib/market/race.ts';
+import type { Runner } from './runner.ts';
 import type { NodePorts } from './ports.ts';
 
 /** How long an executor that was replaced has to seal what it delivered. */
@@ -10,16 +11,24 @@ const SEAL_MS = 3_000;
  * Cuts a stalled executor off and, while the job goes on elsewhere, waits for its receipt. What was shown is countersigned; one that counts
  * more, or never comes, leaves it with its last acknowledged checkpoint. Returns at once. Never throws.
  */
-export function settle(left: Left, ports: NodePorts): void {
-	// Any other loss has ended the channel already.
-	if (left.code === 'stalled') void lastWord(left, ports);
+export function settle(runner: Runner, ports: NodePorts): void {
+	void lastWord(runner, undefined, ports);
 }
 
-async function lastWord({ hearing }: Left, ports: NodePorts): Promise<void> {
+/**
+ * Lets a standby go when the answer is whole: what it had sent until then counts too, as long as it is what was shown, for it did what it was
+ * asked for. Returns at once. Never throws.
+ */
+export function release(runner: Runner, shown: Said, ports: NodePorts): void {
+	void lastWord(runner, shown, ports);
+}
+
+async function lastWord(runner: Runner, shown: Said | undefined, ports: NodePorts): Promise<void> {
+	const { hearing } = runner;
 	const { inbox, channel } = hearing.hired;
 	const end = ports.clock.monotonic() + SEAL_MS;
 	try {
-		await hearing.cutOff();
+		await (shown === undefined ? hearing.cutOff() : hearing.cancel('replaced'));
 		for (;;) {
 			const mail = await inbox.take(end - ports.clock.monotonic());
 			if (mail === undefined) throw new Refusal('no-acknowledgement');
@@ -27,6 +36,8 @@ async function lastWord({ hearing }: Left, ports: NodePorts): Promise<void> {
 			if (mail.type === 'stop') continue;
 			const heard = await hearing.hear(mail.bytes).catch(refusedWords);
 			if (heard?.type === 'receipt') return ports.log('settled', { tokens: heard.receipt.body.answerTokens });
+			if (heard?.type === 'frame' && shown !== undefined && runner.standing(shown).type !== 'behind')
+				throw new Refusal('terms-differ', 'other words than those shown');
 		}
 	} catch (error) {
 		ports.log('settled', { tokens: hearing.acknowledgedTokens, code: codeOf(error) });

@@ -5,6 +5,7 @@ import { successors, type Interrupted } from '#lib/market/succeed.ts';
 import { promptBucket } from '#lib/protocol/announcement.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
 import { judgeGossip } from '#lib/protocol/gossip.ts';
+import { sameClass } from '#lib/protocol/model.ts';
 import { mostPromptTokens } from './announce.ts';
 import type { Wish } from './app.ts';
 import { admitBid, restate, type RankedJob, type SignedBid } from './bidding.ts';
@@ -32,8 +33,10 @@ export class Spares {
 	readonly #announcements: RankedJob['announcements'][number][];
 	readonly #struckOff = new Set<string>();
 	readonly #accounts = new Set<string>();
-	readonly #came: Inbox<true>;
+	/** Each is one search that waits for a bid. */
+	readonly #searches = new Set<Inbox<true>>();
 	#current: HiredJob | undefined;
+	#epoch = 0;
 	#askedAt: number | undefined;
 	#deaf: () => void = () => undefined;
 
@@ -44,10 +47,9 @@ export class Spares {
 		for (const { heard } of ranked.choices) this.#bids.set(heard.executor, heard);
 		this.#wish = wish;
 		this.#ports = ports;
-		this.#came = new Inbox<true>(ports.clock);
 	}
 
-	/** This one has it now; its bid is taken, as are those of the first round that were tried before it. */
+	/** This one leads now; its bid is taken, as are those of the first round that were tried before it. */
 	hired(job: HiredJob): void {
 		const { executor } = job.executor;
 		if (this.#current === undefined) {
@@ -55,7 +57,19 @@ export class Spares {
 			for (const { heard } of this.#ranking.choices.slice(0, chosen)) this.tried(heard.executor);
 		}
 		this.#current = job;
+		this.#epoch = Math.max(this.#epoch, job.assignment.body.epoch);
 		this.tried(executor);
+	}
+
+	/** This one is lost and does not get it again. */
+	lost(job: HiredJob): void {
+		this.#struckOff.add(job.executor.executor);
+		this.#accounts.add(job.executor.account);
+	}
+
+	/** The epoch of the next assignment: higher than any before it. */
+	nextEpoch(): number {
+		return ++this.#epoch;
 	}
 
 	/** A bid is taken once, whatever came of it. */
@@ -67,37 +81,44 @@ export class Spares {
 	warm(shown: readonly number[]): void {
 		const now = this.#ports.clock.monotonic();
 		if (this.#ranked([], now + WARM_FOR_MS).length > 0) return;
-		if (this.#askedAt !== undefined && now - this.#askedAt < ASK_AGAIN_MS) return;
+		if (this.#askedLately()) return;
 		void this.#ask(shown);
 	}
 
-	/** The executor that has it is lost and does not get it again. Returns who may go on, best first; none when nobody answers in time. */
+	/** Who may go on when nobody has it any more, best first; none when nobody answers in time. */
 	async next(
 		shown: readonly number[],
 		parts: readonly Part[],
 		signal: AbortSignal
 	): Promise<readonly Choice<SignedBid>[]> {
-		const { clock } = this.#ports;
-		if (this.#current !== undefined) {
-			this.#struckOff.add(this.#current.executor.executor);
-			this.#accounts.add(this.#current.executor.account);
-		}
-		const found = () => this.#ranked(parts, clock.monotonic());
+		const found = () => this.#ranked(parts, this.#ports.clock.monotonic());
 		if (found().length > 0) return found();
-		const asked = this.#askedAt !== undefined && clock.monotonic() - this.#askedAt < ASK_AGAIN_MS;
-		this.#came.empty();
+		const asked = this.#askedLately();
 		await this.#ask(shown);
-		const end = clock.monotonic() + (asked ? STILL_NOBODY_MS : NOBODY_LEFT_MS);
-		const stop = () => this.#came.put(true);
-		signal.addEventListener('abort', stop, { once: true });
-		try {
-			while (found().length === 0 && clock.monotonic() < end && !signal.aborted)
-				await this.#came.take(end - clock.monotonic());
-			if (found().length > 0) await clock.sleep(BETTER_MS, signal).catch(() => undefined);
-			return found();
-		} finally {
-			signal.removeEventListener('abort', stop);
-		}
+		return this.#search(found, asked ? STILL_NOBODY_MS : NOBODY_LEFT_MS, signal);
+	}
+
+	/**
+	 * Who may answer beside those who have it: of the bit-exact class of the first, since only they draw the same words, rather of another account,
+	 * and at a price that the policy has room for after the `promised` microcredits.
+	 */
+	async beside(
+		running: readonly HiredJob[],
+		shown: readonly number[],
+		parts: readonly Part[],
+		promised: number,
+		signal: AbortSignal
+	): Promise<readonly Choice<SignedBid>[]> {
+		const model = running[0]?.executor.bid.model;
+		if (model === undefined) return [];
+		const accounts = running.map(({ executor }) => executor.account);
+		const found = () =>
+			this.#ranked(parts, this.#ports.clock.monotonic(), promised, accounts).filter(({ heard }) =>
+				sameClass(heard.bid.model, model)
+			);
+		if (found().length > 0 || this.#askedLately()) return found();
+		await this.#ask(shown);
+		return this.#search(found, NOBODY_LEFT_MS, signal);
 	}
 
 	/** Hears no more bids. */
@@ -105,7 +126,30 @@ export class Spares {
 		this.#deaf();
 	}
 
-	#ranked(parts: readonly Part[], now: number): Choice<SignedBid>[] {
+	#askedLately(): boolean {
+		return this.#askedAt !== undefined && this.#ports.clock.monotonic() - this.#askedAt < ASK_AGAIN_MS;
+	}
+
+	/** Waits for a bid that fits, and a moment longer for a better one. */
+	async #search<T>(found: () => readonly T[], ms: number, signal: AbortSignal): Promise<readonly T[]> {
+		const { clock } = this.#ports;
+		const came = new Inbox<true>(clock);
+		const end = clock.monotonic() + ms;
+		const stop = () => came.put(true);
+		this.#searches.add(came);
+		signal.addEventListener('abort', stop, { once: true });
+		try {
+			while (found().length === 0 && clock.monotonic() < end && !signal.aborted)
+				await came.take(end - clock.monotonic());
+			if (found().length > 0) await clock.sleep(BETTER_MS, signal).catch(() => undefined);
+			return found();
+		} finally {
+			this.#searches.delete(came);
+			signal.removeEventListener('abort', stop);
+		}
+	}
+
+	#ranked(parts: readonly Part[], now: number, promised = 0, accounts: readonly string[] = []): Choice<SignedBid>[] {
 		const { announcement, policy } = this.#job;
 		if (this.#current === undefined) return [];
 		const job: Interrupted = {
@@ -113,8 +157,8 @@ export class Spares {
 			policy,
 			model: this.#current.executor.bid.model,
 			struckOff: this.#struckOff,
-			accounts: this.#accounts,
-			spent: owedFor(parts, mostPromptTokens({ turns: this.#wish.turns, continueFrom: [] }))
+			accounts: new Set([...this.#accounts, ...accounts]),
+			spent: promised + owedFor(parts, mostPromptTokens({ turns: this.#wish.turns, continueFrom: [] }))
 		};
 		return successors([...this.#bids.values()], job, now);
 	}
@@ -148,6 +192,6 @@ export class Spares {
 		if (word?.type !== 'offer') return;
 		// The newest: an executor keeps one open bid for each job.
 		this.#bids.set(word.executor, word.offer);
-		this.#came.put(true);
+		for (const search of this.#searches) search.put(true);
 	}
 }

@@ -138,6 +138,9 @@ export function hearMesh(state: Running, event: OriginateEvent): Running {
 			};
 		case 'words':
 			return append(state, event.text, event.tokens);
+		case 'standby':
+			// Its words are those of the first: there is nothing to see before it takes over.
+			return state;
 		case 'checkpoint':
 			return change(state, { receipt: event.receipt });
 		case 'handed-over': {

@@ -1,0 +1,103 @@
+/** One executor in the race for an answer: what it told, how it keeps time, and whether it is still of use. */
+import { arrived, expecting, nextLookMs, punctuality, waited, type Punctuality } from '#lib/market/lateness.ts';
+import type { Part } from '#lib/market/price.ts';
+import { standing, type Said, type Standing, type Told } from '#lib/market/race.ts';
+import { Refusal } from '#lib/protocol/errors.ts';
+import { Hearing, type Heard } from './hearing.ts';
+import type { HiredJob } from './hire.ts';
+import type { JobMail } from './inbox.ts';
+import type { NodePorts } from './ports.ts';
+
+/** After a stop, how long the executor has to send its receipt. */
+const LAST_WORD_MS = 3_000;
+
+export class Runner {
+	readonly hired: HiredJob;
+	readonly hearing: Hearing;
+	readonly #after: Told['after'];
+	readonly #ports: NodePorts;
+	#pace;
+	/** Milliseconds waited in vain since its last message. */
+	#quietMs = 0;
+	/** Its first tokens that were found to be the shown ones. */
+	#agreed = 0;
+	#parted = false;
+
+	/** `characters` were shown when it was asked to go on after the tokens of its assignment. */
+	constructor(hired: HiredJob, characters: number, ports: NodePorts) {
+		this.hired = hired;
+		this.hearing = new Hearing(hired, ports);
+		this.#ports = ports;
+		this.#after = { tokens: hired.assignment.body.continueFrom.length, characters };
+		const tokensPerSecond = hired.executor.bid.milliTokensPerSecond / 1_000;
+		this.#pace = expecting(firstWordMs(hired, tokensPerSecond), tokensPerSecond);
+	}
+
+	get punctuality(): Punctuality {
+		return punctuality(this.#pace);
+	}
+
+	/** It told other words than those shown. */
+	get parted(): boolean {
+		return this.#parted;
+	}
+
+	/** How long it may stay silent before something is to be decided about it, ms. */
+	get patienceMs(): number {
+		if (this.hearing.cancelled) return Math.max(0, LAST_WORD_MS - this.#quietMs);
+		return Math.max(0, Math.min(nextLookMs(this.#pace), this.hired.deadlineAt - this.#ports.clock.monotonic()));
+	}
+
+	/** After waiting `tookMs` where `askedMs` was meant, with nothing of it there to read before. */
+	waited(askedMs: number, tookMs: number): void {
+		this.#pace = waited(this.#pace, askedMs, tookMs);
+		this.#quietMs += Math.max(0, Math.min(askedMs, tookMs));
+	}
+
+	/** Takes one item of its inbox, or that there is none. Refusals: the executor is of no use any more, and why. */
+	async turn(mail: JobMail | undefined): Promise<Heard | undefined> {
+		if (mail === undefined) return this.#silence();
+		this.#quietMs = 0;
+		if (mail.type === 'ended') throw new Refusal(mail.code ?? 'channel-closed');
+		if (mail.type === 'stop') return void (await this.hearing.cancel('stopped'));
+		const heard = await this.hearing.hear(mail.bytes);
+		if (heard?.type === 'frame') this.#pace = arrived(this.#pace);
+		return heard;
+	}
+
+	/** What it told, against what is shown. */
+	standing(shown: Said): Standing {
+		const { tokens, text } = this.hearing;
+		const found = standing(shown, { tokens, text, after: this.#after }, this.#agreed);
+		this.#agreed = Math.min(tokens.length, shown.tokens.length - this.#after.tokens);
+		this.#parted = found.type === 'parted';
+		return found;
+	}
+
+	/** What it can prove to have done, `answerTokens` of it where no receipt says so. */
+	part(answerTokens: number, price?: number): Part {
+		const { pricePer1k, continueFrom } = this.hired.assignment.body;
+		return {
+			pricePer1k: this.hired.executor.sameAccount ? 0 : pricePer1k,
+			startPosition: continueFrom.length,
+			answerTokens,
+			price
+		};
+	}
+
+	async #silence(): Promise<undefined> {
+		const { hearing, hired } = this;
+		if (hearing.cancelled) {
+			if (this.#quietMs >= LAST_WORD_MS) throw new Refusal('no-acknowledgement');
+		} else if (this.#ports.clock.monotonic() >= hired.deadlineAt) {
+			this.#quietMs = 0;
+			await hearing.cancel('deadline');
+		} else if (this.punctuality === 'gone') throw new Refusal('stalled');
+	}
+}
+
+/** Prefill as promised; then the given tokens, which run one by one so that the answer is exact (docs/spec/engine.md). */
+function firstWordMs(hired: HiredJob, tokensPerSecond: number): number {
+	const given = hired.assignment.body.continueFrom.length;
+	return hired.executor.bid.firstTokenMs + (1_000 * given) / Math.max(0.001, tokensPerSecond);
+}
