@@ -66,7 +66,18 @@ describe('docs/spec', () => {
 		expect(listed).toEqual(VARIABLES.map(({ name, fallback, meaning }) => [`\`${name}\``, fallback, meaning]));
 	});
 	it('job.md names constants that exist, with the values they have', () => {
-		const story = ['announce', 'bidding', 'hire', 'follow', 'race', 'runner', 'stand-by', 'spares', 'hand-over', 'settle'];
+		const story = [
+			'announce',
+			'bidding',
+			'hire',
+			'follow',
+			'race',
+			'runner',
+			'stand-by',
+			'spares',
+			'hand-over',
+			'settle'
+		];
 		const sources = [...story, 'deliver', 'execute', 'contribute'].map((name) => `node/${name}`);
 		const code = [...sources, 'market/admit', 'market/lateness', 'market/succeed', 'protocol/limits']
 			.map((name) => readFileSync(new URL(`../../src/lib/${name}.ts`, import.meta.url), 'utf8'))
