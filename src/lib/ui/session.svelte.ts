@@ -119,7 +119,12 @@ export class Session {
 	choose(place: Place): void {
 		this.place = place;
 		this.remembered.set('place', place);
-		if (place === 'mesh') void this.#ready.then((app) => app.joinMesh()).catch(() => {});
+		if (place === 'mesh') this.join();
+	}
+
+	/** Joins the mesh as soon as the tab runs, so that others are seen. */
+	join(): void {
+		void this.#ready.then((app) => app.joinMesh()).catch(() => {});
 	}
 
 	/** Wishes for one model on the mesh, or for any. */
