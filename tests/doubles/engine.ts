@@ -18,6 +18,7 @@ import { Refusal, type Code } from '#lib/protocol/errors.ts';
 import { draw, MAX_CANDIDATES, topCandidates } from '#lib/protocol/sampler.ts';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
+import { Digest } from './digest.ts';
 
 export interface ScriptedEngineInit {
 	readonly clock: Clock;
@@ -37,6 +38,10 @@ export interface ScriptedEngineInit {
 	readonly verifiable?: boolean;
 	/** How long a load takes, ms. */
 	readonly loadMs?: number;
+	/** Asked before every step: a code ends the run with it, and what ran the model is gone until it is loaded again. */
+	readonly dies?: (position: number) => Code | undefined;
+	/** Called when a run begins; `tokens` grows with it and begins with those it was given. For checkers. */
+	readonly ran?: (request: GenerateRequest, tokens: readonly number[]) => void;
 }
 
 const VOCABULARY = 64;
@@ -105,6 +110,10 @@ export class ScriptedEngine implements Engine {
 		const started = this.#init.clock.monotonic();
 		const promptTokens = (await this.countTokens(request.turns)) + request.continueFrom.length;
 		const tokens = [...request.continueFrom];
+		const script = new Script(request.turns);
+		for (const token of tokens) script.push(token);
+		let dead = false;
+		this.#init.ran?.(request, tokens);
 		const end = (reason: GenerateEnd['reason']): GenerateEnd => ({
 			reason,
 			promptTokens,
@@ -124,17 +133,19 @@ export class ScriptedEngine implements Engine {
 				}
 				if (signal.aborted) return end('aborted');
 				if (this.#init.failAt?.position === position) throw new Refusal(this.#init.failAt.code);
+				const death = this.#init.dies?.(position);
+				if (death !== undefined) {
+					dead = true;
+					throw new Refusal(death);
+				}
 				this.steps++;
-				const ranked = topCandidates(
-					scriptedLogits(request.turns, tokens),
-					MAX_CANDIDATES,
-					position < request.minTokens ? [STOP] : []
-				);
+				const ranked = topCandidates(script.logits(), MAX_CANDIDATES, position < request.minTokens ? [STOP] : []);
 				const honest = draw(ranked, request.sampling, request.seed, position);
 				const { lieFrom = Infinity } = this.#init;
 				const token = position < lieFrom ? honest : 1 + (honest % (VOCABULARY - 1));
 				if (token === STOP) return end('stop');
 				tokens.push(token);
+				script.push(token);
 				yield {
 					position,
 					token,
@@ -145,7 +156,7 @@ export class ScriptedEngine implements Engine {
 			}
 			return end('length');
 		} finally {
-			this.#state = 'ready';
+			this.#state = dead ? 'idle' : 'ready';
 		}
 	}
 
@@ -162,8 +173,49 @@ export class ScriptedEngine implements Engine {
 	}
 }
 
-/** Logits of the next token: 64 numbers from one hash chain over the prompt and the answer so far. */
+/** Logits of the next token: 64 numbers that depend on the prompt and every token of the answer so far. */
 export function scriptedLogits(turns: readonly Turn[], tokens: readonly number[]): Float32Array {
-	const state = sha256(utf8ToBytes(`${JSON.stringify(turns)}|${tokens.join(',')}`));
-	return Float32Array.from({ length: VOCABULARY }, (_, id) => (((state[id % 32] as number) * (id + 7)) % 97) / 12);
+	const script = new Script(turns);
+	for (const token of tokens) script.push(token);
+	return script.logits();
+}
+
+/** The scripted model as it runs: the same numbers, without beginning anew at every token. */
+export class Script {
+	readonly #digest = new Digest();
+
+	constructor(turns: readonly Turn[]) {
+		this.#digest.text(JSON.stringify(turns));
+	}
+
+	push(token: number): void {
+		this.#digest.number(token);
+	}
+
+	logits(): Float32Array {
+		const state = this.#digest.value();
+		return Float32Array.from({ length: VOCABULARY }, (_, id) => {
+			const byte = state[id % 8] as number;
+			return ((Math.imul(byte + 1, id + 7) + Math.imul(state[(id >>> 3) % 8] as number, 31)) % 97) / 12;
+		});
+	}
+}
+
+/** What the model would say from `tokens` on, without any engine: the checker's own reading of it. */
+export function scriptedAnswer(
+	request: Pick<GenerateRequest, 'turns' | 'sampling' | 'seed' | 'minTokens'>,
+	given: readonly number[],
+	length: number
+): number[] {
+	const tokens = [...given];
+	const script = new Script(request.turns);
+	for (const token of tokens) script.push(token);
+	while (tokens.length < length) {
+		const ranked = topCandidates(script.logits(), MAX_CANDIDATES, tokens.length < request.minTokens ? [STOP] : []);
+		const token = draw(ranked, request.sampling, request.seed, tokens.length);
+		if (token === STOP) break;
+		tokens.push(token);
+		script.push(token);
+	}
+	return tokens;
 }

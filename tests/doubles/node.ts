@@ -4,12 +4,13 @@ import type { Wish } from '#lib/node/app.ts';
 import type { ContributeEvent, OriginateEvent } from '#lib/node/events.ts';
 import { originate } from '#lib/node/originate.ts';
 import type { NodePorts } from '#lib/node/ports.ts';
+import type { Engine } from '#lib/ports/engine.ts';
 import type { Identity } from '#lib/ports/keys.ts';
 import type { Store } from '#lib/ports/store.ts';
 import { DEFAULT_POLICY, type ExecutionPolicy } from '#lib/protocol/policy.ts';
 import { openStore } from '#lib/store/store.ts';
 import { SeededRandom } from './chance.ts';
-import { VirtualClock } from './clock.ts';
+import { VirtualClock, type NodeClock } from './clock.ts';
 import { ScriptedEngine, type ScriptedEngineInit } from './engine.ts';
 import { Network, type MemoryMesh, type NetworkInit } from './network.ts';
 import { Seals } from './seals.ts';
@@ -29,6 +30,23 @@ export interface TestNode {
 		policy?: Partial<ExecutionPolicy>,
 		onEvent?: (event: OriginateEvent) => void
 	): Promise<OriginateEvent[]>;
+}
+
+export interface NodeOptions {
+	readonly account?: string;
+	readonly engine?: Partial<ScriptedEngineInit>;
+	readonly terms?: Partial<ContributeTerms>;
+	/** Executors this node believes to be all there are. */
+	readonly offering?: readonly string[];
+	/** Its own sense of time; the world's when not given. */
+	readonly clock?: NodeClock;
+	readonly store?: Store;
+	/** Stands between the story and its ports: how a node is made hostile or broken. */
+	readonly dress?: (ports: TestNode['ports']) => TestNode['ports'];
+	/** The same between the story and its engine. */
+	readonly playing?: (engine: ScriptedEngine) => Engine;
+	/** Hears what a contributor tells, instead of `contributed`. */
+	readonly tell?: (event: ContributeEvent) => void;
 }
 
 /** A world of nodes under one seed. */
@@ -51,37 +69,32 @@ export class World {
 	}
 
 	/** A node of account `account` (its own when not given). */
-	async node(
-		options: {
-			readonly account?: string;
-			readonly engine?: Partial<ScriptedEngineInit>;
-			readonly terms?: Partial<ContributeTerms>;
-			/** Executors this node believes to be all there are. */
-			readonly offering?: readonly string[];
-		} = {}
-	): Promise<TestNode> {
+	async node(options: NodeOptions = {}): Promise<TestNode> {
 		const name = `${this.#seed}/node${this.#count++}`;
 		const random = new SeededRandom(name);
 		const secret = new SeededRandom(`${this.#seed}/account/${options.account ?? name}`).bytes(32);
+		const { clock = this.clock } = options;
 		const identity = await this.seals.identity(secret, random.bytes(32), this.clock.now());
-		const mesh = this.network.join(identity.peer);
-		const store = await openStore({ pathname: '/', now: () => this.clock.now(), keep: 'memory' });
+		const mesh = this.network.join(identity.peer, options.clock);
+		const store = options.store ?? (await openStore({ pathname: '/', now: () => this.clock.now(), keep: 'memory' }));
 		const log: { event: string; facts: unknown }[] = [];
-		const engine = new ScriptedEngine({ clock: this.clock, ...options.engine });
-		const ports: TestNode['ports'] = {
+		const engine = new ScriptedEngine({ clock, ...options.engine });
+		const plain: TestNode['ports'] = {
 			mesh,
 			store,
 			identity,
 			jobKey: async () => this.seals.signer(random.bytes(32)),
 			crypto: this.seals,
-			clock: this.clock,
+			clock,
 			random,
 			log: (event, facts) => log.push({ event, facts }),
 			offering: () => options.offering
 		};
+		const ports = options.dress?.(plain) ?? plain;
 		const contributed: ContributeEvent[] = [];
 		const terms = { pricePer1k: 100_000, region: undefined, ...options.terms };
-		const contribution = contribute({ ...ports, engine }, terms, (event) => contributed.push(event));
+		const tell = options.tell ?? ((event: ContributeEvent) => contributed.push(event));
+		const contribution = contribute({ ...ports, engine: options.playing?.(engine) ?? engine }, terms, tell);
 		const ask: TestNode['ask'] = async (wish, signal, policy, onEvent) => {
 			const events: OriginateEvent[] = [];
 			const never = new AbortController().signal;

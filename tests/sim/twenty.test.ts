@@ -63,7 +63,10 @@ async function run(seed: string): Promise<Run> {
 	await world.clock.pass(20_000);
 	let receipts = 0;
 	for (const node of executors) {
-		const kept = await node.ports.store.receipts.list();
+		// As an asker it keeps one for each part that was handed over, and a claim stands beside a receipt that could not be delivered.
+		const kept = (await node.ports.store.receipts.list()).filter(
+			({ role, kind }) => role === 'executor' && kind === 'sealed'
+		);
 		receipts += kept.length;
 		const jobs = new Set(kept.map((record) => record.job));
 		if (jobs.size !== kept.length) violations.push('a job with two receipts at one executor');

@@ -1,0 +1,50 @@
+/** What nodes hold: never more than so much, and nothing for jobs that are over. */
+import type { Accuse } from '../dossier.ts';
+import type { Inhabitant } from '../inhabitant.ts';
+
+/** Channels of a lender (contribute.MAX_CHANNELS) and those of its own asks, the ones that are being replaced counted in. */
+const lentChannels = 32;
+const CHANNELS_AN_ASK = 4;
+/** Unread messages of one channel; the story reads at once, so what waits here waits for nobody. */
+const QUEUED = 600;
+/** Timers: one or two for each thing that waits. */
+const TIMERS = 24;
+const TIMERS_EACH = 6;
+/** Subscriptions: announcements, capabilities; an ask hears bids, and once more while it looks for a spare. */
+const SUBSCRIPTIONS = 2;
+const SUBSCRIPTIONS_AN_ASK = 2;
+
+export interface Peaks {
+	channels: number;
+	queued: number;
+	timers: number;
+	subscriptions: number;
+}
+
+/** Looks at one living node; raises `peaks`. */
+export function bounded(who: Inhabitant, peaks: Peaks, accuse: Accuse): void {
+	const { channels, subscriptions } = who.node.mesh.held;
+	const queued = Math.max(0, ...[...who.node.mesh.channels].map((channel) => channel.queued));
+	const timers = who.clock.waiting;
+	peaks.channels = Math.max(peaks.channels, channels);
+	peaks.queued = Math.max(peaks.queued, queued);
+	peaks.timers = Math.max(peaks.timers, timers);
+	peaks.subscriptions = Math.max(peaks.subscriptions, subscriptions);
+	if (!who.honest) return;
+	const say = (what: string) => accuse('bounded', `node ${who.plan.id} holds ${what}`);
+	if (channels > lentChannels + CHANNELS_AN_ASK * (who.asking + 1)) say(`${channels} channels`);
+	if (queued > QUEUED) say(`${queued} unread messages`);
+	if (timers > TIMERS + TIMERS_EACH * (channels + who.asking)) say(`${timers} timers`);
+	if (subscriptions > SUBSCRIPTIONS + SUBSCRIPTIONS_AN_ASK * who.asking) say(`${subscriptions} subscriptions`);
+}
+
+/** Looks at one living node when every job has been over for a while. */
+export function nothingHeld(who: Inhabitant, accuse: Accuse): void {
+	if (!who.honest) return;
+	const say = (what: string) => accuse('bounded', `node ${who.plan.id} still holds ${what} after every job`);
+	const { channels, subscriptions } = who.node.mesh.held;
+	if (channels > 0) say(`${channels} channels`);
+	if (subscriptions > SUBSCRIPTIONS) say(`${subscriptions} subscriptions`);
+	if (who.node.engine.state === 'busy') say('a busy engine');
+	if (who.asking > 0) say(`${who.asking} asks`);
+}
