@@ -56,7 +56,14 @@ const TABLE: Record<string, Rights> = {
 		never: ['libp2p', '@libp2p', 'onnxruntime-web', 'idb']
 	},
 	// The offline shell must stand even where the tab cannot start: docs/decisions/offline-shell-before-the-tab.md
-	routes: { rings: ['ui', 'src/lib/tab.ts', 'src/lib/survival/shell.ts'], packages: ['svelte', '$app'] },
+	// Where everything is deleted no tab may start: docs/decisions/moving-house.md
+	routes: {
+		rings: [
+			...['ui', 'src/lib/tab.ts', 'src/lib/survival/shell.ts'],
+			...['src/lib/survival/wipe.ts', 'src/lib/survival/tidings.ts']
+		],
+		packages: ['svelte', '$app']
+	},
 	tab: RIM,
 	workers: {
 		rings: ['protocol', 'verify', 'engine'],

@@ -25,6 +25,7 @@ import { fixedAnswer } from '#lib/node/fixed.ts';
 import { Here } from '#lib/node/here.ts';
 import { Lending, type Surroundings } from '#lib/node/lending.ts';
 import { Offers } from '#lib/node/offers.ts';
+import { backUp, openRestore } from '#lib/node/moving.ts';
 import { openReceipt } from '#lib/node/open-receipt.ts';
 import { originate } from '#lib/node/originate.ts';
 import type { NodePorts } from '#lib/node/ports.ts';
@@ -37,6 +38,7 @@ import { MAX_ANSWER_TOKENS } from '#lib/protocol/limits.ts';
 import { DEFAULT_POLICY, type ExecutionPolicy } from '#lib/protocol/policy.ts';
 import type { Topic } from '#lib/protocol/topic.ts';
 import { openStore } from '#lib/store/store.ts';
+import { openTidings } from '#lib/survival/tidings.ts';
 
 /** Offers run out by themselves; the screen is told at this pace. */
 const REFRESH_MS = 5_000;
@@ -238,6 +240,7 @@ export async function createTab(): Promise<App> {
 		mesh.goodbye();
 		void keys.close();
 	};
+	const tidings = openTidings({ directory: directoryOf(pathname), location, tabMemory: tabMemory(), leave });
 	addEventListener('pagehide', leave);
 	// A page that the browser had put away has given back its node key and lost its peers: it starts again.
 	addEventListener('pageshow', (event) => {
@@ -281,9 +284,29 @@ export async function createTab(): Promise<App> {
 			const record = await store.receipts.get(cid);
 			return record === undefined ? undefined : openReceipt(record, crypto, Date.now());
 		},
+		house: {
+			backUp: (passphrase) => backUp({ keys, store }, passphrase),
+			exportAccount: (passphrase) => keys.exportAccount(passphrase),
+			openRestore: (file, passphrase) => openRestore({ keys, store }, file, passphrase),
+			restart: () => tidings.restart(),
+			leaveForGood: () => tidings.end()
+		},
 		minTokens: place === 'loopback' ? lengthAskedFor(search) : 0,
 		leave
 	};
+}
+
+function directoryOf(pathname: string): string {
+	return pathname.slice(0, pathname.lastIndexOf('/') + 1);
+}
+
+/** Touching the storage throws where it is switched off. */
+function tabMemory(): Storage | undefined {
+	try {
+		return sessionStorage;
+	} catch {
+		return undefined;
+	}
 }
 
 /** Gossip that every tab passes on, whether it needs it or not: this is what outlives a relay. */

@@ -92,10 +92,12 @@ export const KEYS_CASES: readonly KeysCase[] = [
 			await from.close();
 			const to = await place.open();
 			const before = await to.identity();
-			same(await refusalOf(to.importAccount(file, `${PASSPHRASE}!`)), 'wrong-passphrase');
-			same(await refusalOf(to.importAccount(file.slice(1), PASSPHRASE)), 'malformed');
+			same(await refusalOf(to.openBackup(file, `${PASSPHRASE}!`)), 'wrong-passphrase');
+			same(await refusalOf(to.openBackup(file.slice(1), PASSPHRASE)), 'malformed');
 			same((await to.identity()) === before, true);
-			same(await to.importAccount(file, PASSPHRASE), account);
+			const opened = await to.openBackup(file, PASSPHRASE);
+			same([opened.account, opened.records], [account, undefined]);
+			await (await opened.stage()).use();
 			const after = await to.identity();
 			same(after.account, account);
 			await signsByTheRule(after.node);

@@ -16,9 +16,10 @@ import type {
 import { DEFAULT_LIMITS } from '#lib/market/lending.ts';
 import type { ContributeEvent, ExecutorFacts, OriginateEvent } from '#lib/node/events.ts';
 import { fixedAnswer } from '#lib/node/fixed.ts';
+import type { House } from '#lib/node/house.ts';
 import type { LoadProgress } from '#lib/ports/engine.ts';
 import type { ReceiptRecord, Store, Table, TableChange } from '#lib/ports/store.ts';
-import { type Refusal } from '#lib/protocol/errors.ts';
+import { Refusal } from '#lib/protocol/errors.ts';
 import { FakeDoors } from './doors.ts';
 import { MemoryModels, type MemoryModelsInit } from './models.ts';
 
@@ -168,6 +169,29 @@ export const pieces = (text: string): readonly string[] => text.match(/\s*\S{1,5
 
 const openedFrom = (cid: string, record: ReceiptRecord): OpenedReceipt =>
 	({ ...JSON.parse(new TextDecoder().decode(record.document)), cid, document: record.document }) as OpenedReceipt;
+
+/** A house without a file: whatever opens with the right passphrase brings a little of everything. */
+function fakeHouse(): House {
+	return {
+		backUp: async () => new Uint8Array(17_000),
+		exportAccount: async () => new Uint8Array(620),
+		async openRestore(_file, passphrase) {
+			await sleep(300);
+			if (passphrase !== 'correct horse') throw new Refusal('wrong-passphrase');
+			const counts = { conversations: 12, messages: 340, receipts: 25, jobs: 40, copied: 1, same: 3, unreadable: 0 };
+			return {
+				account: ACCOUNT,
+				accountIs: 'other',
+				madeAt: Date.now() - 86_400_000,
+				report: counts,
+				accept: () => sleep(800),
+				cancel() {}
+			};
+		},
+		restart: () => globalThis.location?.reload(),
+		leaveForGood() {}
+	};
+}
 
 /** A whole tab, scripted. `script` may be changed while it runs. */
 export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeStore()) {
@@ -440,6 +464,7 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 			const record = await store.receipts.get(cid);
 			return record && openedFrom(cid, record);
 		},
+		house: fakeHouse(),
 		minTokens: script.minTokens,
 		leave() {}
 	};

@@ -72,7 +72,12 @@ const page = {
 	],
 	exportRefusal: async (passphrase: string): Promise<string> => refusalOf((await keysHere()).exportAccount(passphrase)),
 	importAccount: async (file: number[], passphrase: string): Promise<string> =>
-		refusalOf((await keysHere()).importAccount(Uint8Array.from(file), passphrase))
+		refusalOf(
+			(async () => {
+				const opened = await (await keysHere()).openBackup(Uint8Array.from(file), passphrase);
+				await (await opened.stage()).use();
+			})()
+		)
 };
 
 function platform() {

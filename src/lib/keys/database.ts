@@ -14,6 +14,8 @@ export interface AccountRecord {
 	readonly material: KeyMaterial;
 	/** The seed for an export, when `material` does not hold it. */
 	readonly sealed: SealedSeed | undefined;
+	/** AccountRevocationV1, signed when the account was made; missing in records of before there was one. */
+	readonly revocation?: Uint8Array | undefined;
 }
 
 export interface NodeRecord {
@@ -33,6 +35,10 @@ export interface KeyDatabase {
 	account(): Promise<AccountRecord | undefined>;
 	/** Keeps `record` and puts it in use, unless another is in use already and `replace` is false. Answers which is in use, atomically. */
 	useAccount(record: AccountRecord, replace: boolean): Promise<AccountRecord>;
+	/** Keeps `record` without putting it in use, unless that account is here already. Answers whether it was not. */
+	keepAccount(record: AccountRecord): Promise<boolean>;
+	/** Forgets an account that is not in use, with its node keys. */
+	dropAccount(did: string): Promise<void>;
 	/** Oldest first. */
 	nodesOf(account: string): Promise<readonly NodeRecord[]>;
 	keepNode(record: NodeRecord): Promise<void>;
@@ -98,6 +104,28 @@ class DeviceKeyDatabase implements KeyDatabase {
 		});
 	}
 
+	keepAccount(record: AccountRecord): Promise<boolean> {
+		return storing(async () => {
+			const { store, done } = this.#database.transaction('accounts', 'readwrite');
+			const isNew = readable(await store.get(record.did)) === undefined;
+			if (isNew) await store.put(record);
+			await done;
+			return isNew;
+		});
+	}
+
+	dropAccount(did: string): Promise<void> {
+		return storing(async () => {
+			const transaction = this.#database.transaction(['accounts', 'current', 'nodes'], 'readwrite');
+			const [accounts, nodes] = [transaction.objectStore('accounts'), transaction.objectStore('nodes')];
+			if ((await transaction.objectStore('current').get('account')) !== did) {
+				await accounts.delete(did);
+				for (const node of await nodes.getAll()) if (node.account === did) await nodes.delete(node.id);
+			}
+			await transaction.done;
+		});
+	}
+
 	nodesOf(account: string): Promise<readonly NodeRecord[]> {
 		return storing(async () => {
 			const all: readonly NodeRecord[] = await this.#database.getAll('nodes');
@@ -117,6 +145,7 @@ class DeviceKeyDatabase implements KeyDatabase {
 /** The same for a tab whose browser keeps nothing, or may not be trusted to. */
 export class SessionKeyDatabase implements KeyDatabase {
 	#account: AccountRecord | undefined;
+	readonly #others = new Map<string, AccountRecord>();
 	readonly #nodes = new Map<string, NodeRecord>();
 
 	account(): Promise<AccountRecord | undefined> {
@@ -126,6 +155,17 @@ export class SessionKeyDatabase implements KeyDatabase {
 	useAccount(record: AccountRecord, replace: boolean): Promise<AccountRecord> {
 		if (this.#account === undefined || replace) this.#account = record;
 		return Promise.resolve(this.#account);
+	}
+
+	keepAccount(record: AccountRecord): Promise<boolean> {
+		const isNew = this.#account?.did !== record.did && !this.#others.has(record.did);
+		if (isNew) this.#others.set(record.did, record);
+		return Promise.resolve(isNew);
+	}
+
+	dropAccount(did: string): Promise<void> {
+		this.#others.delete(did);
+		return Promise.resolve();
 	}
 
 	nodesOf(account: string): Promise<readonly NodeRecord[]> {

@@ -1,12 +1,14 @@
 /** The Keys port: one account per profile, one node key per tab, one key per job (docs/spec/identity.md). */
-import type { Identity, Keys, Signer } from '#lib/ports/keys.ts';
+import type { Identity, MovableKeys, OpenedBackup, Signer } from '#lib/ports/keys.ts';
+import { revoke } from '#lib/protocol/account-end.ts';
 import { certify, nodeCertificate } from '#lib/protocol/certificate.ts';
 import { formatPeerId } from '#lib/protocol/did.ts';
 import { read } from '#lib/protocol/envelope.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
 import { CLOCK_SKEW_MS } from '#lib/protocol/limits.ts';
 import { accountOf, newAccount, secretOf } from './account.ts';
-import { openAccount, sealAccount } from './accountfile.ts';
+import { openAccount, sealAccount, type AccountSecret } from './accountfile.ts';
+import { isBackup, openBackup, sealBackup } from './backup.ts';
 import {
 	openKeyDatabase,
 	SessionKeyDatabase,
@@ -39,18 +41,8 @@ export interface KeysPlatform {
 	readonly tabMemory: Pick<Storage, 'getItem' | 'setItem'> | undefined;
 }
 
-/** The port, and what the settings page does with the account. */
-export interface DeviceKeys extends Keys {
-	/**
-	 * The account key as a file under a passphrase (accountfile.ts). Refusals: `insecure-context`, `malformed` (passphrase too short).
-	 */
-	exportAccount(passphrase: string): Promise<Uint8Array>;
-	/**
-	 * Puts the file's account in use and answers its DID. The next `identity()` has it, with a node key of its own (one PeerId under
-	 * two accounts would link them), so the caller starts the tab's mesh again. The account before stays in the database, unused.
-	 * Refusals: those of `openAccount`, `storage-full`, `storage-unavailable`.
-	 */
-	importAccount(file: Uint8Array, passphrase: string): Promise<string>;
+/** The port, and how it ends. */
+export interface DeviceKeys extends MovableKeys {
 	/** Gives this tab's node key back to the pool. Harmless when repeated. */
 	close(): Promise<void>;
 }
@@ -130,17 +122,52 @@ class BrowserKeys implements DeviceKeys {
 		}
 	}
 
-	async importAccount(file: Uint8Array, passphrase: string): Promise<string> {
-		const secret = await openAccount(file, passphrase, this.#platform.subtle);
+	async backUp(passphrase: string, records: unknown): Promise<Uint8Array> {
+		await this.identity();
+		const account = await this.#account();
+		const secret = await secretOf(account, this.#native);
 		try {
-			const record = await accountOf(secret, this.#native, this.#platform.random);
-			await this.#database.useAccount(record, true);
+			const revocation = account.revocation ?? (await this.#revocationOf(account));
+			const contents = { secret, revocation, madeAt: this.#init.now(), records };
+			return await sealBackup(contents, passphrase, this.#platform);
 		} finally {
 			secret.seed.fill(0);
 		}
-		await this.#identity?.catch(() => undefined);
-		this.#letGo();
-		return secret.account;
+	}
+
+	async openBackup(file: Uint8Array, passphrase: string): Promise<OpenedBackup> {
+		const { subtle } = this.#platform;
+		if (isBackup(file)) {
+			const { secret, madeAt, records } = await openBackup(file, passphrase, subtle);
+			return { account: secret.account, madeAt, records, ...this.#stageable(secret) };
+		}
+		const secret = await openAccount(file, passphrase, subtle);
+		return { account: secret.account, madeAt: undefined, records: undefined, ...this.#stageable(secret) };
+	}
+
+	#stageable(secret: AccountSecret): Pick<OpenedBackup, 'stage' | 'forget'> {
+		return {
+			stage: async () => {
+				const bare = await accountOf(secret, this.#native, this.#platform.random);
+				const record = { ...bare, revocation: await this.#revocationOf(bare) };
+				const isNew = await this.#database.keepAccount(record);
+				return {
+					use: async () => {
+						await this.#database.useAccount(record, true);
+						await this.#identity?.catch(() => undefined);
+						this.#letGo();
+					},
+					undo: async () => {
+						if (isNew) await this.#database.dropAccount(record.did);
+					}
+				};
+			},
+			forget: () => secret.seed.fill(0)
+		};
+	}
+
+	#revocationOf({ material }: AccountRecord): Promise<Uint8Array> {
+		return revoke(signerOf(material, this.#native), this.#init.now());
 	}
 
 	async close(): Promise<void> {
@@ -188,7 +215,7 @@ class BrowserKeys implements DeviceKeys {
 		const inUse = await this.#database.account();
 		if (inUse !== undefined) return inUse;
 		const made = await newAccount(this.#init.now(), this.#native, this.#platform.random);
-		return this.#database.useAccount(made, false);
+		return this.#database.useAccount({ ...made, revocation: await this.#revocationOf(made) }, false);
 	}
 
 	async #claimFor(account: string, make: () => Promise<NodeRecord>): Promise<Claim> {

@@ -14,6 +14,7 @@ import type { LendingLimits, PauseCause } from '#lib/market/lending.ts';
 import type { Code } from '#lib/protocol/errors.ts';
 import type { ContributeEvent, OriginateEvent } from './events.ts';
 import type { FixedAnswer } from './fixed.ts';
+import type { House } from './house.ts';
 
 /** A wish to be answered, by this device or by the mesh. */
 export interface Wish {
@@ -204,6 +205,8 @@ export interface App {
 	/** Joins the mesh by what the person was shown and confirmed. */
 	useFound(found: Found): Promise<void>;
 	openReceipt(cid: string): Promise<OpenedReceipt | undefined>;
+	/** Backup, restore, and leaving without a trace. */
+	readonly house: House;
 	/** Test-only length wish from `?minTokens=` on loopback; 0 otherwise. */
 	readonly minTokens: number;
 	/** Says GOODBYE and releases locks; called on pagehide. */

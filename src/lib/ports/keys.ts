@@ -24,3 +24,33 @@ export interface Keys {
 	/** A fresh key for one job, held in memory only. */
 	jobKey(): Promise<Signer>;
 }
+
+/** A backup or account file that was opened under its passphrase, and what it would bring. */
+export interface OpenedBackup {
+	/** DID of its account. */
+	readonly account: string;
+	/** Unix ms; undefined for a file that holds the account alone. */
+	readonly madeAt: number | undefined;
+	/** Tables of the store, unchecked; undefined for a file that holds the account alone. */
+	readonly records: unknown;
+	/**
+	 * Keeps the account beside the one in use, which stays in use. `use` puts it in use: the next `identity()` has it, with a node key of its own
+	 * (one PeerId under two accounts would link them), so the caller starts the tab again. `undo` forgets it. Refusals: `storage-full`, `storage-unavailable`.
+	 */
+	stage(): Promise<{ use(): Promise<void>; undo(): Promise<void> }>;
+	/** Overwrites the secret it holds; nothing can be staged afterwards. */
+	forget(): void;
+}
+
+/** The keys, as a person moves them between browsers. */
+export interface MovableKeys extends Keys {
+	/** The account key alone as a file under a passphrase. Refusals: `insecure-context`, `malformed` (passphrase too short). */
+	exportAccount(passphrase: string): Promise<Uint8Array>;
+	/** The account with everything remembered. Refusals: the same, and `oversized`. */
+	backUp(passphrase: string, records: unknown): Promise<Uint8Array>;
+	/**
+	 * Opens either of the two. Changes nothing. Refusals: `oversized`, `malformed`, `not-canonical`, `unknown-version`, `wrong-passphrase`,
+	 * `insecure-context`.
+	 */
+	openBackup(file: Uint8Array, passphrase: string): Promise<OpenedBackup>;
+}

@@ -187,7 +187,50 @@ export interface Setting {
 	readonly value: string | number | boolean;
 }
 
+/**
+ * What moves with a person to another browser. Left behind on purpose: what is this tab's own (`capabilities`) and `settings`, since a file
+ * must not switch anything on.
+ */
+export interface Snapshot {
+	readonly conversations: readonly Conversation[];
+	readonly messages: readonly Message[];
+	readonly jobs: readonly OriginatedJob[];
+	readonly bids: readonly HeardBid[];
+	readonly assigned: readonly AssignedJob[];
+	readonly receipts: readonly ReceiptRecord[];
+}
+
+/** What a merge adds, or would add. Nothing that stands here is ever changed or removed by it. */
+export interface MergeReport {
+	/** Conversations that come, the copies included. */
+	readonly conversations: number;
+	readonly messages: number;
+	readonly receipts: number;
+	/** Jobs asked for, answered, and bids. */
+	readonly jobs: number;
+	/** Conversations that went on differently here and there: this one stays, the other comes beside it under a name of its own. */
+	readonly copied: number;
+	/** Conversations and receipts that are here already, word for word. */
+	readonly same: number;
+	/** Records of the file that are none, and stay out. */
+	readonly unreadable: number;
+}
+
+/** A merge that was made, or only looked at. */
+export interface Merge {
+	readonly report: MergeReport;
+	/** Deletes again what it added. */
+	undo(): Promise<void>;
+}
+
 export interface Store {
+	/** Everything that moves, read at one moment. Refusal `storage-unavailable`. */
+	snapshot(): Promise<Snapshot>;
+	/**
+	 * Adds a snapshot that came from elsewhere, in one transaction: all of it or, on any refusal, nothing. `look` only counts. Aborting before the
+	 * end undoes it. Refusals: `storage-full`, `storage-unavailable`, `aborted`.
+	 */
+	merge(snapshot: unknown, how: 'look' | 'add', signal?: AbortSignal): Promise<Merge>;
 	readonly conversations: Table<Conversation>;
 	readonly messages: Table<Message> & {
 		/** In order. */

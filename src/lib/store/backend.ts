@@ -1,6 +1,7 @@
 /** Where records lie. Two implementations, one acceptance suite: IndexedDB, and memory for a tab whose browser keeps nothing. */
-import type { Message, TableChange } from '#lib/ports/store.ts';
+import type { Message, Snapshot, TableChange } from '#lib/ports/store.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
+import type { MergePlan } from './merge.ts';
 import type { Records, TableName, Write } from './table.ts';
 
 /** Rejects with `storage-full` or `storage-unavailable` only; a rejected write has changed nothing. */
@@ -15,7 +16,18 @@ export interface Backend {
 	 * order of the calls, because both begin before this returns.
 	 */
 	write(write: Write): Promise<readonly TableChange[]>;
+	/**
+	 * Reads everything that moves, asks `plan` what to add, and adds it, all in one transaction. Without `commit` it only reads. Rejects with
+	 * `aborted` too, when `signal` ends it first; then nothing has changed.
+	 */
+	merge(plan: (here: Snapshot) => MergePlan, commit: boolean, signal?: AbortSignal): Promise<Merged>;
 	close(): void;
+}
+
+/** What was planned, and what changed in each table. */
+export interface Merged {
+	readonly plan: MergePlan;
+	readonly changes: ReadonlyMap<TableName, readonly TableChange[]>;
 }
 
 /** Hears of a record that is not one, and is left out. */

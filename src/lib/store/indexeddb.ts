@@ -1,7 +1,9 @@
 /** Records in IndexedDB. */
 import type { IDBPDatabase } from 'idb';
-import type { Message, TableChange } from '#lib/ports/store.ts';
-import { isQuota, storageRefusal, type Backend, type OnSkip } from './backend.ts';
+import type { Message, Snapshot, TableChange } from '#lib/ports/store.ts';
+import { Refusal } from '#lib/protocol/errors.ts';
+import { isQuota, storageRefusal, type Backend, type Merged, type OnSkip } from './backend.ts';
+import { MOVING, type MergePlan } from './merge.ts';
 import { BY_CONVERSATION, BY_TIME, isRecord, keyOf, keyOfWrite, TABLES } from './schema.ts';
 import type { Records, TableName, Write } from './table.ts';
 
@@ -59,28 +61,46 @@ export class IndexedBackend implements Backend {
 					return [{ key, kind: 'delete' }];
 				}
 				await transaction.store.put(write.value);
-				const changes: TableChange[] = [{ key, kind: 'put' }];
-				const { keep } = TABLES[write.table];
-				let surplus = keep === undefined ? 0 : (await transaction.store.count()) - keep;
-				let oldest = surplus > 0 ? await transaction.store.index(BY_TIME).openKeyCursor() : null;
-				for (; oldest !== null && surplus > 0; surplus--) {
-					const old = String(oldest.primaryKey);
-					await transaction.store.delete(old);
-					changes.push({ key: old, kind: 'delete' });
-					oldest = await oldest.continue();
-				}
-				return changes;
+				return [{ key, kind: 'put' }, ...(await trimmed(write.table, transaction.store))];
 			};
-			const worked = work().catch((error: unknown) => {
-				abort(transaction);
+			return whole(transaction, work);
+		});
+	}
+
+	merge(plan: (here: Snapshot) => MergePlan, commit: boolean, signal?: AbortSignal): Promise<Merged> {
+		return storing(async () => {
+			const transaction = this.#database.transaction([...MOVING], commit ? 'readwrite' : 'readonly');
+			const stop = () => abort(transaction);
+			const work = async (): Promise<Merged> => {
+				const read = MOVING.map(async (table) => {
+					const all: unknown[] = await transaction.objectStore(table).getAll();
+					return [table, all.filter((value) => this.#accept(table, value))] as const;
+				});
+				// Every table was read by its own shape; the compiler loses that in the list.
+				const planned = plan(Object.fromEntries(await Promise.all(read)) as unknown as Snapshot);
+				const changes = new Map<TableName, TableChange[]>();
+				if (!commit) return { plan: planned, changes };
+				for (const table of MOVING) {
+					const store = transaction.objectStore(table);
+					const put = planned.add[table].map(async (value): Promise<TableChange> => {
+						await store.put?.(value);
+						return { key: keyOf(table, value), kind: 'put' };
+					});
+					const added = await Promise.all(put);
+					if (added.length > 0) changes.set(table, [...added, ...(await trimmed(table, store))]);
+				}
+				return { plan: planned, changes };
+			};
+			signal?.addEventListener('abort', stop);
+			try {
+				if (signal?.aborted === true) stop();
+				return await whole(transaction, work);
+			} catch (error) {
+				if (signal?.aborted === true) throw new Refusal('aborted');
 				throw error;
-			});
-			const [changes, done] = await Promise.allSettled([worked, transaction.done]);
-			// When the disk is full at commit, requests fail with AbortError and only the transaction knows why.
-			if (done.status === 'rejected' && isQuota(done.reason)) throw done.reason;
-			if (changes.status === 'rejected') throw changes.reason;
-			if (done.status === 'rejected') throw done.reason;
-			return changes.value;
+			} finally {
+				signal?.removeEventListener('abort', stop);
+			}
 		});
 	}
 
@@ -93,6 +113,50 @@ export class IndexedBackend implements Backend {
 		this.#onSkip(table, keyOf(table, value));
 		return false;
 	}
+}
+
+/** Deletes what is beyond the table's limit, oldest first. */
+async function trimmed(table: TableName, store: TrimmedStore): Promise<TableChange[]> {
+	const changes: TableChange[] = [];
+	const { keep } = TABLES[table];
+	let surplus = keep === undefined ? 0 : (await store.count()) - keep;
+	let oldest = surplus > 0 ? await store.index(BY_TIME).openKeyCursor() : null;
+	for (; oldest !== null && surplus > 0; surplus--) {
+		const old = String(oldest.primaryKey);
+		await store.delete?.(old);
+		changes.push({ key: old, kind: 'delete' });
+		oldest = await oldest.continue();
+	}
+	return changes;
+}
+
+/** What trimming needs of an object store, whichever transaction it belongs to. */
+interface TrimmedStore {
+	count(): Promise<number>;
+	index(name: string): { openKeyCursor(): Promise<KeyCursor | null> };
+	delete?: ((key: string) => Promise<void>) | undefined;
+}
+
+interface KeyCursor {
+	readonly primaryKey: unknown;
+	continue(): Promise<KeyCursor | null>;
+}
+
+/** Does the work in the transaction and waits until it is committed; a failure of either undoes both. */
+async function whole<T>(
+	transaction: { abort(): void; readonly done: Promise<void> },
+	work: () => Promise<T>
+): Promise<T> {
+	const worked = work().catch((error: unknown) => {
+		abort(transaction);
+		throw error;
+	});
+	const [result, done] = await Promise.allSettled([worked, transaction.done]);
+	// When the disk is full at commit, requests fail with AbortError and only the transaction knows why.
+	if (done.status === 'rejected' && isQuota(done.reason)) throw done.reason;
+	if (result.status === 'rejected') throw result.reason;
+	if (done.status === 'rejected') throw done.reason;
+	return result.value;
 }
 
 /** A write is whole or not at all, even when the call that failed did not reach the database. */
@@ -108,6 +172,6 @@ async function storing<T>(act: () => Promise<T>): Promise<T> {
 	try {
 		return await act();
 	} catch (error) {
-		throw storageRefusal(error);
+		throw error instanceof Refusal ? error : storageRefusal(error);
 	}
 }

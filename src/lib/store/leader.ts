@@ -7,9 +7,10 @@
  * request that the leader finds expired is dropped, since its follower no longer waits for it.
  */
 import type { Log } from '#lib/ports/log.ts';
-import type { TableChange } from '#lib/ports/store.ts';
+import type { Merge, Snapshot, TableChange } from '#lib/ports/store.ts';
 import { codeOf, Refusal } from '#lib/protocol/errors.ts';
 import type { Backend } from './backend.ts';
+import type { MergePlan } from './merge.ts';
 import { keyOfWrite } from './schema.ts';
 import type { TableName, Write } from './table.ts';
 import { parseTabMessage, type TabMessage, type WriteRequest } from './wire.ts';
@@ -20,6 +21,9 @@ export const ANSWER_WITHIN_MS = 2_000;
 export const SETTLE_WITHIN_MS = 10_000;
 /** A request expires this much before its follower stops waiting, in ms: more than one timer's inaccuracy. */
 const EXPIRY_MARGIN_MS = 100;
+
+/** Changes of a merge told in one message. */
+const TOLD_AT_ONCE = 1_000;
 
 export interface TabWriterComponents {
 	readonly backend: Backend;
@@ -97,6 +101,28 @@ export class TabWriter {
 			});
 		this.#tails.set(record, tail);
 		return settled;
+	}
+
+	/**
+	 * Adds what `plan` says in one transaction of this tab, leading or not: it changes no record that stands, so it cannot bring an old
+	 * value over a newer one. Refusals: `storage-full`, `storage-unavailable`, `aborted`.
+	 */
+	async merge(plan: (here: Snapshot) => MergePlan, commit: boolean, signal?: AbortSignal): Promise<Merge> {
+		if (this.#role === 'closed') throw new Refusal('storage-unavailable', 'closed');
+		const { plan: planned, changes } = await this.#parts.backend.merge(plan, commit, signal);
+		for (const [table, all] of changes) {
+			for (let from = 0; from < all.length; from += TOLD_AT_ONCE) {
+				const some = all.slice(from, from + TOLD_AT_ONCE);
+				this.#tell({ kind: 'changed', table, changes: some, tab: this.#tab, id: 0, byLeader: this.leading });
+			}
+		}
+		const added = [...changes].flatMap(([table, all]) =>
+			all.filter(({ kind }) => kind === 'put').map(({ key }): Write => ({ kind: 'delete', table, key }))
+		);
+		return {
+			report: planned.report,
+			undo: async () => void (await Promise.all(added.map((write) => this.write(write))))
+		};
 	}
 
 	observe(table: TableName, listener: Listener): () => void {

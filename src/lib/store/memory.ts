@@ -1,6 +1,8 @@
 /** Records in this tab's memory, for private windows and refused storage. Copies in and out, as a database would. */
-import type { Message, TableChange } from '#lib/ports/store.ts';
-import type { Backend } from './backend.ts';
+import type { Message, Snapshot, TableChange } from '#lib/ports/store.ts';
+import { Refusal } from '#lib/protocol/errors.ts';
+import type { Backend, Merged } from './backend.ts';
+import { MOVING, type MergePlan } from './merge.ts';
 import { isRecord, keyOf, keyOfWrite, TABLES } from './schema.ts';
 import type { Records, TableName, Write } from './table.ts';
 
@@ -31,11 +33,32 @@ export class MemoryBackend implements Backend {
 			return Promise.resolve([{ key, kind: 'delete' }]);
 		}
 		table.set(key, structuredClone(write.value));
-		const { keep } = TABLES[write.table];
-		const pushedOut = keep === undefined || table.size <= keep ? [] : this.#newestFirst(write.table).slice(keep);
-		const old = pushedOut.map((value): TableChange => ({ key: keyOf(write.table, value), kind: 'delete' }));
+		return Promise.resolve([{ key, kind: 'put' }, ...this.#trimmed(write.table)]);
+	}
+
+	merge(plan: (here: Snapshot) => MergePlan, commit: boolean, signal?: AbortSignal): Promise<Merged> {
+		if (signal?.aborted === true) return Promise.reject(new Refusal('aborted'));
+		const here = Object.fromEntries(MOVING.map((table) => [table, structuredClone(this.#newestFirst(table))]));
+		const planned = plan(here as unknown as Snapshot);
+		const changes = new Map<TableName, TableChange[]>();
+		if (!commit) return Promise.resolve({ plan: planned, changes });
+		// Copied first: the one step that can fail (a value that cannot be copied) comes before any change.
+		const add = structuredClone(planned.add);
+		for (const table of MOVING) {
+			for (const value of add[table]) this.#table(table).set(keyOf(table, value), value);
+			const added = add[table].map((value): TableChange => ({ key: keyOf(table, value), kind: 'put' }));
+			if (added.length > 0) changes.set(table, [...added, ...this.#trimmed(table)]);
+		}
+		return Promise.resolve({ plan: planned, changes });
+	}
+
+	#trimmed(name: TableName): TableChange[] {
+		const table = this.#table(name);
+		const { keep } = TABLES[name];
+		const pushedOut = keep === undefined || table.size <= keep ? [] : this.#newestFirst(name).slice(keep);
+		const old = pushedOut.map((value): TableChange => ({ key: keyOf(name, value), kind: 'delete' }));
 		for (const change of old) table.delete(change.key);
-		return Promise.resolve([{ key, kind: 'put' }, ...old]);
+		return old;
 	}
 
 	close(): void {

@@ -1,12 +1,13 @@
 /** The Store port over IndexedDB, or over memory where the browser keeps nothing (docs/spec/storage.md). */
 import type { IDBPDatabase } from 'idb';
 import type { Log } from '#lib/ports/log.ts';
-import type { Message, Store, Table } from '#lib/ports/store.ts';
+import type { Merge, Message, Snapshot, Store, Table } from '#lib/ports/store.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
 import type { Backend } from './backend.ts';
 import { IndexedBackend } from './indexeddb.ts';
 import { TabWriter } from './leader.ts';
 import { MemoryBackend } from './memory.ts';
+import { planMerge } from './merge.ts';
 import { isRecord, MIGRATIONS, openDatabase, type Migration } from './schema.ts';
 import type { Records, TableName } from './table.ts';
 
@@ -141,6 +142,20 @@ class BrowserStore implements DeviceStore {
 
 	get skipped(): number {
 		return this.#skipped.size;
+	}
+
+	async snapshot(): Promise<Snapshot> {
+		// Everything in one transaction: a message never comes without its conversation.
+		const { promise, resolve } = Promise.withResolvers<Snapshot>();
+		await this.#writer.merge((here) => {
+			resolve(here);
+			return planMerge(here, {});
+		}, false);
+		return promise;
+	}
+
+	merge(snapshot: unknown, how: 'look' | 'add', signal?: AbortSignal): Promise<Merge> {
+		return this.#writer.merge((here) => planMerge(here, snapshot), how === 'add', signal);
 	}
 
 	async close(): Promise<void> {

@@ -2,7 +2,7 @@
  * What one tab remembers across its own reloads, at once and without waiting for the store: drafts, the open chat, the chosen place.
  * It ends with the tab, so two tabs never overwrite each other's draft.
  */
-type Key = 'chat' | 'place' | 'mesh-model' | `draft:${string}` | `files:${string}` | `read:${string}`;
+type Key = 'chat' | 'place' | 'mesh-model' | 'restored' | `draft:${string}` | `files:${string}` | `read:${string}`;
 
 export class Remembered {
 	readonly #kept: Storage | undefined;

@@ -1,0 +1,79 @@
+/** A backup on its way in: opened, looked at, accepted or not. One at a time; whatever goes wrong, nothing has changed. */
+import type { App } from '#lib/node/app.ts';
+import type { RestoreOffer } from '#lib/node/moving.ts';
+import { fileWords, offerLines } from './words.ts';
+
+export type RestoreState =
+	| { readonly step: 'idle' }
+	| { readonly step: 'opening' }
+	| { readonly step: 'offered'; readonly lines: readonly string[] }
+	| { readonly step: 'restoring' }
+	| { readonly step: 'done'; readonly said: string }
+	| { readonly step: 'failed'; readonly said: string };
+
+export class Restoring {
+	state = $state.raw<RestoreState>({ step: 'idle' });
+	readonly #app: () => App | undefined;
+	/** Remembers over the start of a new page what was restored. */
+	readonly #remember: (said: string) => void;
+	#offer: RestoreOffer | undefined;
+	#stop = new AbortController();
+
+	constructor(app: () => App | undefined, remember: (said: string) => void) {
+		this.#app = app;
+		this.#remember = remember;
+	}
+
+	/** Opens a file and shows what it would bring. */
+	async open(file: Uint8Array, passphrase: string): Promise<void> {
+		const app = this.#app();
+		if (app === undefined || this.state.step === 'opening' || this.state.step === 'restoring') return;
+		this.cancel();
+		const { signal } = (this.#stop = new AbortController());
+		this.state = { step: 'opening' };
+		try {
+			const offer = await app.house.openRestore(file, passphrase);
+			if (signal.aborted) return offer.cancel();
+			this.#offer = offer;
+			this.state = { step: 'offered', lines: offerLines(offer) };
+		} catch (error) {
+			if (!signal.aborted) this.state = { step: 'failed', said: fileWords(error) };
+		}
+	}
+
+	/** The browser could not read the file any more. */
+	unreadable(): void {
+		this.cancel();
+		this.state = {
+			step: 'failed',
+			said: 'The file cannot be read any more: it was changed or moved. Nothing on this device changed. Choose it again.'
+		};
+	}
+
+	async accept(): Promise<void> {
+		const offer = this.#offer;
+		if (offer === undefined || this.state.step !== 'offered') return;
+		this.state = { step: 'restoring' };
+		try {
+			await offer.accept(this.#stop.signal);
+		} catch (error) {
+			this.#offer = undefined;
+			this.state = { step: 'failed', said: fileWords(error) };
+			return;
+		}
+		this.#offer = undefined;
+		const said = 'Restored. Everything the backup held is here.';
+		this.state = { step: 'done', said };
+		if (offer.accountIs !== 'other') return;
+		this.#remember(said);
+		this.#app()?.house.restart();
+	}
+
+	/** Stops at any step; an offer that was not accepted is forgotten. */
+	cancel(): void {
+		this.#stop.abort();
+		this.#offer?.cancel();
+		this.#offer = undefined;
+		if (this.state.step !== 'restoring') this.state = { step: 'idle' };
+	}
+}
