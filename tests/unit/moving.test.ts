@@ -111,7 +111,7 @@ describe('the file', () => {
 				const changed = file.with(at, (file[at] ?? 0) ^ by);
 				expect(codes).toContain(await refusalOf(openBackup(changed, PASSPHRASE, subtle)));
 			}),
-			{ numRuns: 60 }
+			{ numRuns: 20 }
 		);
 		await fc.assert(
 			fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => {
@@ -168,6 +168,26 @@ describe('what joins what', () => {
 			'a',
 			'theirs'
 		]);
+	});
+
+	test('branches: what the file adds to a tree joins it, and a copy is a whole tree of its own', () => {
+		const [question, answer] = talk('tree', 'Why?', 'Because.') as [Message, Message];
+		const edited: Message = { ...question, id: 'edited', text: 'Why not?', createdAt: 2_000 };
+		const reply: Message = { ...answer, id: 'reply', text: 'Because not.', parent: 'edited', createdAt: 2_001 };
+		const tree = {
+			...NOTHING,
+			conversations: [{ ...head('tree'), leaf: 'reply' }],
+			messages: [question, answer, edited, reply]
+		};
+		const behind = planMerge({ ...NOTHING, conversations: [head('tree')], messages: [question, answer] }, tree);
+		expect([behind.report.copied, behind.add.messages.map(({ id }) => id)]).toEqual([0, ['edited', 'reply']]);
+		const elsewhere = [question, { ...answer, text: 'Another end.' }];
+		const { add } = planMerge({ ...NOTHING, conversations: [head('tree')], messages: elsewhere }, tree);
+		const [copy] = add.conversations;
+		const parentOf = (text: string) => add.messages.find((one) => one.text === text)?.parent;
+		expect(add.messages).toHaveLength(4);
+		expect(parentOf('Because not.')).toBe(add.messages.find((one) => one.text === 'Why not?')?.id);
+		expect(copy?.leaf).toBe(add.messages.find((one) => one.text === 'Because not.')?.id);
 	});
 
 	test('a second time nothing comes', () => {

@@ -59,16 +59,18 @@ export function planMerge(here: Snapshot, file: unknown): MergePlan {
 	for (const head of read('conversations')) {
 		const [local, coming] = [mine.get(head.id) ?? [], theirs.get(head.id) ?? []];
 		if (!heads.has(head.id) && local.length === 0) {
-			conversations.push(head);
 			// A name that stands for another conversation's message here stays that one's.
-			messages.push(...coming.map((message) => (names.has(message.id) ? renamed(message, head.id) : message)));
+			const clashes = coming.some((message) => names.has(message.id));
+			const whole = clashes ? renamed(head, coming, head.id) : { head, messages: coming };
+			conversations.push(whole.head);
+			messages.push(...whole.messages);
 			continue;
 		}
 		const had = new Map(local.map((message) => [message.id, message]));
 		if (coming.every((message) => alike(had.get(message.id), message))) {
 			counts.same++;
 		} else if (goesOn(local, coming)) {
-			messages.push(...coming.slice(local.length).filter((message) => !names.has(message.id)));
+			messages.push(...coming.filter((message) => !names.has(message.id)));
 		} else {
 			const copy = `${head.id}-${digestOf(coming)}`;
 			if (heads.has(copy)) {
@@ -76,8 +78,9 @@ export function planMerge(here: Snapshot, file: unknown): MergePlan {
 				continue;
 			}
 			counts.copied++;
-			conversations.push({ ...head, id: copy, title: `${head.title} (from the backup)` });
-			messages.push(...coming.map((message) => renamed(message, copy)));
+			const whole = renamed(head, coming, copy);
+			conversations.push({ ...whole.head, title: `${head.title} (from the backup)` });
+			messages.push(...whole.messages);
 		}
 	}
 	const rest = { jobs: fresh('jobs'), bids: fresh('bids'), assigned: fresh('assigned') };
@@ -99,9 +102,10 @@ function byConversation(messages: readonly Message[]): Map<string, Message[]> {
 	return all;
 }
 
-/** Whether the file's conversation begins with ours, message for message. */
+/** Whether the file has every message of ours as it stands here: then what it has besides continues or branches off. */
 function goesOn(local: readonly Message[], coming: readonly Message[]): boolean {
-	return local.length < coming.length && local.every((message, i) => alike(message, coming[i]));
+	const theirs = new Map(coming.map((message) => [message.id, message]));
+	return local.every((message) => alike(message, theirs.get(message.id)));
 }
 
 /** The same message. How it came about may have been noted later on one side; what was said decides. */
@@ -111,8 +115,18 @@ function alike(a: Message | undefined, b: Message | undefined): boolean {
 	);
 }
 
-function renamed(message: Message, conversation: string): Message {
-	return { ...message, conversation, id: `${message.id}-${digestOf([{ ...message, conversation }])}` };
+/** The same tree of messages under names of its own, as conversation `id`. */
+function renamed(head: Conversation, messages: readonly Message[], id: string) {
+	const mark = digestOf([...messages].map((message) => ({ ...message, conversation: id })));
+	const names = new Map(messages.map((message) => [message.id, `${message.id}-${mark}`]));
+	const named = (name: string | undefined) => (name === undefined ? undefined : names.get(name));
+	return {
+		head: { ...head, id, leaf: named(head.leaf) },
+		messages: messages.map((message) => ({
+			...message,
+			...{ conversation: id, id: names.get(message.id) ?? message.id, parent: named(message.parent) }
+		}))
+	};
 }
 
 /** 64 bits of the contents' hash: a name for a copy, that repeats when the copy does. */
