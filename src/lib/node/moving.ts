@@ -5,12 +5,12 @@
  * Whatever is refused or stopped on the way undoes what was done before it.
  */
 import type { MovableKeys } from '#lib/ports/keys.ts';
-import type { MergeReport, Store } from '#lib/ports/store.ts';
+import type { MergeReport, MovableStore } from '#lib/ports/store.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
 
 export interface MovingPorts {
 	readonly keys: MovableKeys;
-	readonly store: Pick<Store, 'snapshot' | 'merge'>;
+	readonly store: Pick<MovableStore, 'snapshot' | 'merge'>;
 }
 
 /** What a file holds and what accepting it would do. */

@@ -224,13 +224,6 @@ export interface Merge {
 }
 
 export interface Store {
-	/** Everything that moves, read at one moment. Refusal `storage-unavailable`. */
-	snapshot(): Promise<Snapshot>;
-	/**
-	 * Adds a snapshot that came from elsewhere, in one transaction: all of it or, on any refusal, nothing. `look` only counts. Aborting before the
-	 * end undoes it. Refusals: `storage-full`, `storage-unavailable`, `aborted`.
-	 */
-	merge(snapshot: unknown, how: 'look' | 'add', signal?: AbortSignal): Promise<Merge>;
 	readonly conversations: Table<Conversation>;
 	readonly messages: Table<Message> & {
 		/** In order. */
@@ -248,4 +241,15 @@ export interface Store {
 	/** Whether this tab writes for the profile just now. */
 	readonly leading: boolean;
 	close(): Promise<void>;
+}
+
+/** A store whose contents can move to another browser. */
+export interface MovableStore extends Store {
+	/** Everything that moves, read at one moment. Refusal `storage-unavailable`. */
+	snapshot(): Promise<Snapshot>;
+	/**
+	 * Adds a snapshot that came from elsewhere, in one transaction: all of it or, on any refusal, nothing. `look` only counts. Aborting before the
+	 * end undoes it. Refusals: `storage-full`, `storage-unavailable`, `aborted`.
+	 */
+	merge(snapshot: unknown, how: 'look' | 'add', signal?: AbortSignal): Promise<Merge>;
 }

@@ -1,7 +1,7 @@
 /** The Store port over IndexedDB, or over memory where the browser keeps nothing (docs/spec/storage.md). */
 import type { IDBPDatabase } from 'idb';
 import type { Log } from '#lib/ports/log.ts';
-import type { Merge, Message, Snapshot, Store, Table } from '#lib/ports/store.ts';
+import type { Merge, Message, MovableStore, Snapshot, Store, Table } from '#lib/ports/store.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
 import type { Backend } from './backend.ts';
 import { IndexedBackend } from './indexeddb.ts';
@@ -32,7 +32,7 @@ export interface StoreInit {
 }
 
 /** The port, and how much of what was read had to be left out. */
-export interface DeviceStore extends Store {
+export interface DeviceStore extends MovableStore {
 	/** Records that are on disk but are not records of their table; each counted once. */
 	readonly skipped: number;
 }
