@@ -1,10 +1,7 @@
 import { sveltekit } from '@sveltejs/kit/vite';
 import { SvelteKitPWA } from '@vite-pwa/sveltekit';
 import { defineConfig } from 'vite';
-import { mendShellPage, precacheList } from './scripts/shell-page.ts';
-
-/** Above the largest file we ship (the wasm engine, 14 MB); workbox's own limit of 2 MiB would drop it without a word. */
-const LARGEST_PRECACHED_BYTES = 64 * 1024 * 1024;
+import { mendShellPage } from './scripts/shell-page.ts';
 
 export default defineConfig({
 	plugins: [
@@ -17,10 +14,8 @@ export default defineConfig({
 			injectRegister: false,
 			manifest: false,
 			injectManifest: {
-				globPatterns: ['client/**/*', 'prerendered/pages/index.html', 'client/*.webmanifest'],
-				globIgnores: ['server/**', 'client/service-worker.js', 'client/.vite/**', 'client/directory.json'],
-				maximumFileSizeToCacheInBytes: LARGEST_PRECACHED_BYTES,
-				manifestTransforms: [precacheList]
+				// The worker names no file: it takes the list from the signed release.
+				injectionPoint: undefined as never
 			}
 		})
 	],

@@ -20,6 +20,7 @@ const INPUTS = [
 	'models',
 	'patches',
 	'scripts/shell-page.ts',
+	'scripts/release',
 	'package.json',
 	'package-lock.json',
 	'svelte.config.js',
@@ -68,9 +69,9 @@ export function digestOf(paths, root = ROOT) {
 	return hash.digest('hex');
 }
 
-/** The worker lists every other file with its hash, so these two stand for the whole folder. */
+/** The release lists every other file with its hash, so these two stand for the whole folder. */
 function outputDigest() {
-	return digestOf(['build/index.html', 'build/service-worker.js']);
+	return digestOf(['build/index.html', 'build/release']);
 }
 
 function isFresh(inputs) {

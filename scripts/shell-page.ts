@@ -75,21 +75,3 @@ export function mendShellPage(): Plugin {
 		}
 	};
 }
-
-/** Workbox's list of files, turned into ours: addresses relative to the worker's folder, each with the SHA-256 of its bytes. */
-export async function precacheList(entries: { url: string; revision: string | null; size: number }[]) {
-	const manifest = await Promise.all(
-		entries.map(async ({ url, size }) => {
-			const bytes = await readFile(path.join(OUTPUT, url));
-			const address = url === 'prerendered/pages/index.html' ? './' : `./${url.replace(/^client\//, '')}`;
-			return {
-				url: address,
-				revision: createHash('sha256').update(bytes).digest('base64url'),
-				bytes: bytes.length,
-				size
-			};
-		})
-	);
-	manifest.sort((a, b) => (a.url < b.url ? -1 : 1));
-	return { manifest };
-}

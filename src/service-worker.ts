@@ -1,6 +1,7 @@
-/** The loader. It hands over to workers/offline.ts at once and holds no decision of its own. */
-import { serveOffline, type OfflineScope, type PrecacheEntry } from '#workers/offline.ts';
+/** The loader's door. It hands over to workers/offline.ts at once and holds no decision of its own. */
+import { serveOffline, type OfflineScope } from '#workers/offline.ts';
+import { firstKeys } from '#lib/survival/root.ts';
 
-declare const self: OfflineScope & { __WB_MANIFEST: PrecacheEntry[] };
+declare const self: OfflineScope;
 
-serveOffline(self, self.__WB_MANIFEST);
+serveOffline(self, firstKeys());

@@ -66,11 +66,12 @@ const TABLE: Record<string, Rights> = {
 	},
 	tab: RIM,
 	workers: {
-		rings: ['protocol', 'verify', 'engine'],
+		// One verifier for page, worker and scripts: docs/decisions/loader.md
+		rings: ['protocol', 'verify', 'engine', 'src/lib/survival/release.ts'],
 		packages: 'any',
 		never: ['$app', '@sveltejs/kit', 'svelte', 'libp2p', '@libp2p']
 	},
-	'service-worker': { rings: ['workers'], packages: [] },
+	'service-worker': { rings: ['workers', 'src/lib/survival/root.ts'], packages: [] },
 	relay: {
 		rings: ['protocol', 'mesh', 'ports'],
 		packages: 'any',

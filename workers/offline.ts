@@ -2,17 +2,20 @@
  * Tomorrow no server answers, and the tab still opens: the service worker's whole behaviour, as one ordered table.
  *
  * The first row whose `matches` is true answers the request; a request that no row matches is left to the browser. Matching is
- * pure and looks only at the request; doing is left to the precache.
+ * pure and looks only at the request; doing is left to the loader.
  */
-import { precache, PrecacheMismatch, type Precache, type PrecacheEntry } from './precache.ts';
-
-export type { PrecacheEntry } from './precache.ts';
+import { codeOf } from '#lib/protocol/errors.ts';
+import { verifySignature } from '#lib/protocol/signature.ts';
+import { openLoader, type Loader } from './loader.ts';
 
 /** The part of ServiceWorkerGlobalScope used here. TypeScript's own is in a library that clashes with the DOM's. */
 export interface OfflineScope {
 	readonly registration: { readonly scope: string };
 	readonly caches: CacheStorage;
-	readonly clients: { claim(): Promise<void> };
+	readonly clients: {
+		claim(): Promise<void>;
+		matchAll(options: { includeUncontrolled: true }): Promise<readonly { postMessage(message: unknown): void }[]>;
+	};
 	readonly crypto: Crypto;
 	fetch(input: string | Request, init?: RequestInit): Promise<Response>;
 	skipWaiting(): Promise<void>;
@@ -42,13 +45,13 @@ interface Asked {
 /** One row of the table. */
 interface Handler {
 	readonly name: string;
-	matches(asked: Asked, scope: string, shell: Precache): boolean;
-	answer(asked: Asked, request: Request, place: Place): Promise<Response>;
+	matches(asked: Asked, scope: string): boolean;
+	answer(asked: Asked, request: Request, here: Here): Promise<Response>;
 }
 
-interface Place {
+interface Here {
 	readonly scope: string;
-	readonly shell: Precache;
+	readonly loader: Loader;
 	readonly self: OfflineScope;
 }
 
@@ -74,70 +77,101 @@ export const handlers: readonly Handler[] = [
 	{
 		name: 'page: the app itself, whatever the query says',
 		matches: ({ address, opensPage }, scope) => opensPage && (address === scope || address === `${scope}index.html`),
-		answer: async (_asked, request, { self, scope, shell }) => {
-			try {
-				return await shell.read(scope);
-			} catch (error) {
-				// Our copy is gone and the server has a newer page: show that one. It brings its own worker, and refusing would lock the person out.
-				if (error instanceof PrecacheMismatch) return self.fetch(request);
-				throw error;
-			}
-		}
+		answer: (_asked, request, { loader }) => loader.page(request)
 	},
 	{
-		name: 'shell: a file of this build',
-		matches: ({ address }, _scope, shell) => shell.has(address),
-		answer: async (asked, _request, { shell }) => {
-			try {
-				return await shell.read(asked.address);
-			} catch (error) {
-				if (error instanceof PrecacheMismatch) return new Response(error.message, { status: 502 });
-				throw error;
-			}
-		}
+		name: 'shell: a file of a release',
+		matches: ({ address, opensPage }, scope) =>
+			!opensPage && address.startsWith(scope) && !NEVER_OURS.test(address.slice(scope.length)),
+		answer: (asked, request, { loader }) => loader.file(request, asked.address)
 	}
 ];
 
+/** What pages compare us with: the loader's script and the signed documents as the server has them, and never as we would have them. */
+const NEVER_OURS = /^(?:service-worker\.js$|release\/)/;
+
 /** The row that answers, or undefined when the request is not ours. */
-export function handlerFor(asked: Asked, scope: string, shell: Precache): Handler | undefined {
+export function handlerFor(asked: Asked, scope: string): Handler | undefined {
 	if (asked.method !== 'GET') return undefined;
-	return handlers.find((handler) => handler.matches(asked, scope, shell));
+	return handlers.find((handler) => handler.matches(asked, scope));
 }
 
-/** Wires the worker: `install` takes the small files, the rest follows when a page asks, `activate` clears this scope's older builds. */
-export function serveOffline(self: OfflineScope, entries: readonly PrecacheEntry[]): void {
+/** Wires the worker. `root` is the encoded first keys of the line. */
+export function serveOffline(self: OfflineScope, root: Uint8Array): void {
 	const { scope } = self.registration;
-	const shell = precache(entries, scope, {
+	const loader = openLoader({
+		scope,
+		root,
+		now: Date.now,
 		caches: self.caches,
 		fetch: (url, init) => self.fetch(url, init),
-		digest: (bytes) => self.crypto.subtle.digest('SHA-256', bytes)
+		digest: (bytes) => self.crypto.subtle.digest('SHA-256', bytes),
+		unpack: 'DecompressionStream' in globalThis ? gunzip : undefined,
+		crypto: { verify: async (key, text, signature) => verifySignature(key, text, signature) }
 	});
-	const place: Place = { scope, shell, self };
+	const here: Here = { scope, loader, self };
 
 	self.addEventListener('install', (event) => {
 		event.waitUntil(
-			shell.fill('small').then(({ have, want }) => {
-				// What came stays, so the browser's next try goes on from here.
-				if (have < want) throw new Error(`the shell is not whole yet: ${have} of ${want} files`);
+			loader.install().catch(async (error: unknown) => {
+				// A page sees only that it failed; why, it hears from us.
+				const told = { fireweed: 'refused', code: codeOf(error) };
+				for (const client of await self.clients.matchAll({ includeUncontrolled: true })) client.postMessage(told);
+				throw error;
 			})
 		);
 	});
 
 	self.addEventListener('activate', (event) => {
-		event.waitUntil(shell.clearOlder().then(() => self.clients.claim()));
+		event.waitUntil(loader.tidy().then(() => self.clients.claim()));
 	});
 
 	self.addEventListener('fetch', (event) => {
 		const asked = askedBy(event.request);
-		const handler = handlerFor(asked, scope, shell);
-		if (handler) event.respondWith(handler.answer(asked, event.request, place));
+		const handler = handlerFor(asked, scope);
+		if (handler) event.respondWith(handler.answer(asked, event.request, here));
 	});
 
 	self.addEventListener('message', (event) => {
-		const ask = (event.data as { fireweed?: unknown } | null)?.fireweed;
-		if (ask === 'activate') event.waitUntil(self.skipWaiting());
-		if (ask === 'complete') event.waitUntil(shell.fill('all').then((holding) => event.ports[0]?.postMessage(holding)));
+		const question = questionIn(event.data);
+		if (question === undefined) return;
+		const answer = answerTo(question, loader, self);
+		event.waitUntil(answer.then((value) => event.ports[0]?.postMessage(value ?? null)));
 	});
+}
+
+/** What a page may ask. */
+type Question = { readonly ask: (typeof PLAIN)[number] } | { readonly ask: 'switch' | 'started'; readonly cid: string };
+
+/** A page may be of another version, or of another folder of the same origin: anything else is not answered. */
+function questionIn(data: unknown): Question | undefined {
+	const { fireweed: asked, cid } = Object(data) as { fireweed?: unknown; cid?: unknown };
+	const plain = PLAIN.find((each) => each === asked);
+	if (plain) return { ask: plain };
+	return (asked === 'switch' || asked === 'started') && typeof cid === 'string' ? { ask: asked, cid } : undefined;
+}
+
+const PLAIN = ['activate', 'complete', 'about', 'check'] as const;
+
+function answerTo(question: Question, loader: Loader, self: OfflineScope): Promise<unknown> {
+	switch (question.ask) {
+		case 'activate':
+			return self.skipWaiting();
+		case 'complete':
+			return loader.complete();
+		case 'about':
+			return loader.about();
+		case 'check':
+			return loader.check();
+		case 'switch':
+			return loader.switchTo(question.cid);
+		case 'started':
+			return loader.started(question.cid);
+	}
+}
+
+function gunzip(packed: ArrayBuffer): Response {
+	return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip')));
 }
 
 function askedBy(request: Request): Asked {

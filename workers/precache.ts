@@ -1,22 +1,43 @@
 /**
- * The shell on this device: every file of one build, each held under the SHA-256 the build wrote down for it.
+ * The shell on this device: every file of one release, each held under the SHA-256 that its signers vouch for.
  *
  * The cache is treated as storage that others can write: on a path gateway every CID's page shares it. So a copy is checked
  * when it is stored and again when it is read, and a copy that does not match is dropped and fetched anew. Workbox trusts
  * what it finds; that is why it is not used (docs/decisions/own-service-worker.md).
  */
+import type { ReleaseFile } from '#lib/protocol/release-files.ts';
+import { bodyOf } from './body.ts';
 
-/** One file of the build. `url` is relative to the worker's folder; `revision` is the SHA-256 of its bytes, base64url without padding. */
+/** One file of the release. `url` is relative to the worker's folder; `revision` is the SHA-256 of its bytes, base64url without padding. */
 export interface PrecacheEntry {
 	readonly url: string;
 	readonly revision: string;
 	readonly bytes: number;
+	/** Size of the gzip twin beside it, where there is one. */
+	readonly packed?: number | undefined;
+}
+
+/** The loader's own script: the browser keeps it, and pages ask the server for it to see whether it changed. */
+const LOADER = 'service-worker.js';
+
+/** The entries of a release: everything but the loader itself. The page goes by the folder's name. */
+export function entriesOf(files: readonly ReleaseFile[]): PrecacheEntry[] {
+	return files
+		.filter(({ path }) => path !== LOADER)
+		.map(({ path, sha256, bytes, packed }) => ({
+			url: path === 'index.html' ? './' : `./${path}`,
+			revision: base64url(sha256),
+			bytes,
+			packed
+		}));
 }
 
 /** How much of the shell is held. It is whole when `have` equals `want`. */
 export interface Holding {
 	readonly have: number;
 	readonly want: number;
+	/** Files that the server has no more or with other bytes than were signed. */
+	readonly wrong: number;
 }
 
 /** What the shell needs from the worker's world; handed in so that it can be tested without a browser. */
@@ -24,13 +45,15 @@ export interface PrecacheComponents {
 	readonly caches: Pick<CacheStorage, 'open' | 'keys' | 'delete'>;
 	readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
 	readonly digest: (bytes: ArrayBuffer) => Promise<ArrayBuffer>;
+	/** Gunzips; undefined where the browser cannot. */
+	readonly unpack?: ((packed: ArrayBuffer) => Response) | undefined;
 }
 
-/** A fetched file came with other bytes than the build has. Nothing of it is kept. */
+/** The server has this file no more, or with other bytes than were signed. Nothing of it is kept. */
 export class PrecacheMismatch extends Error {
 	readonly code = 'precache-mismatch';
 	constructor(url: string) {
-		super(`${url} does not match the build this worker belongs to`);
+		super(`${url} is not the file that was signed`);
 	}
 }
 
@@ -53,14 +76,25 @@ const NAMED_BY_CONTENT = '/_app/immutable/';
 
 /** Holds one build's files for one scope. */
 export interface Precache {
+	/** Name of the cache it is held in. */
+	readonly cache: string;
 	/** True when `url` (absolute, without query) is a file of this build. */
 	has(url: string): boolean;
 	/** The file, checked; from the cache, else from the network. Rejects when offline, or with PrecacheMismatch. */
 	read(url: string): Promise<Response>;
 	/** Fetches what is missing: the small files (`install`) or all of them. Files that fail do not stop the others. */
 	fill(which: 'small' | 'all'): Promise<Holding>;
-	/** Deletes the caches of earlier builds of this scope, and of no other. */
-	clearOlder(): Promise<void>;
+}
+
+/** Deletes the caches of this scope that none of `kept` uses, and of no other scope. */
+export async function clearExcept(
+	kept: readonly Precache[],
+	scope: string,
+	caches: PrecacheComponents['caches']
+): Promise<void> {
+	const names = (await caches.keys()).filter((name) => name.startsWith(`${PREFIX} ${scope} `));
+	const left = names.filter((name) => !kept.some(({ cache }) => cache === name));
+	await Promise.all(left.map((name) => caches.delete(name)));
 }
 
 /** Opens the shell of `entries` for the worker whose scope is `scope` (absolute, ends with a slash). */
@@ -85,7 +119,7 @@ export function precache(entries: readonly PrecacheEntry[], scope: string, compo
 			if (!copy) continue;
 			const bytes = await copy.arrayBuffer();
 			if (await matches(bytes, entry)) {
-				const response = rebuilt(bytes, copy);
+				const response = rebuilt(bytes, url, copy);
 				if (each !== name) await keep(url, response.clone());
 				return response;
 			}
@@ -102,21 +136,44 @@ export function precache(entries: readonly PrecacheEntry[], scope: string, compo
 		}
 	}
 
+	/** Whether this server packs what it sends; unknown until it sent something worth packing. */
+	let serverPacks: boolean | undefined;
+
 	async function fetched(url: string, entry: PrecacheEntry): Promise<Response> {
+		const unpacked = serverPacks === true ? undefined : await fromTwin(url, entry);
+		if (unpacked) return unpacked;
 		// A name with a hash in it never changes its content, so what the page has just loaded is taken as it is. Second try past the
 		// HTTP cache: a damaged answer marked immutable would otherwise stay there for a year.
 		const first = url.includes(NAMED_BY_CONTENT) ? 'default' : 'no-cache';
 		for (const cache of [first, 'reload'] as const) {
 			const response = await components.fetch(url, { cache, credentials: 'same-origin' });
+			if (response.status >= 400 && response.status < 500) throw new PrecacheMismatch(url);
 			if (!response.ok) throw new TypeError(`${url}: status ${response.status}`);
-			const bytes = await response.arrayBuffer();
-			if (await matches(bytes, entry)) {
-				const good = rebuilt(bytes, response);
-				await keep(url, good.clone());
-				return good;
-			}
+			if (entry.packed !== undefined) serverPacks = response.headers.has('content-encoding');
+			const bytes = await bodyOf(response, entry.bytes);
+			if (bytes && (await matches(bytes, entry))) return kept(url, bytes, response);
 		}
 		throw new PrecacheMismatch(url);
+	}
+
+	/** The file out of its gzip twin, or undefined when there is none or it is not what was signed. */
+	async function fromTwin(url: string, entry: PrecacheEntry): Promise<Response | undefined> {
+		if (entry.packed === undefined || components.unpack === undefined) return undefined;
+		try {
+			const response = await components.fetch(`${url}.gz`, { cache: 'no-cache', credentials: 'same-origin' });
+			const packed = response.ok ? await bodyOf(response, entry.packed) : undefined;
+			const bytes = packed && (await bodyOf(components.unpack(packed), entry.bytes));
+			if (!bytes || !(await matches(bytes, entry))) return undefined;
+			return await kept(url, bytes, undefined);
+		} catch {
+			return undefined;
+		}
+	}
+
+	async function kept(url: string, bytes: ArrayBuffer, from: Response | undefined): Promise<Response> {
+		const good = rebuilt(bytes, url, from);
+		await keep(url, good.clone());
+		return good;
 	}
 
 	/** One fetch for a file that the page and `fill` want at the same time: the engine is 14 MB. */
@@ -144,6 +201,7 @@ export function precache(entries: readonly PrecacheEntry[], scope: string, compo
 	}
 
 	return {
+		cache: name,
 		has: (url) => wanted.has(url),
 
 		async read(url) {
@@ -169,14 +227,8 @@ export function precache(entries: readonly PrecacheEntry[], scope: string, compo
 			await Promise.all(Array.from({ length: PARALLEL_FETCHES }, drain));
 			const cache = await components.caches.open(name);
 			const kept = new Set((await cache.keys()).map((request) => request.url));
-			return { have: all.filter(([url]) => kept.has(url)).length, want: all.length };
-		},
-
-		async clearOlder() {
-			const names = await components.caches.keys();
-			await Promise.all(
-				names.filter((each) => each.startsWith(mine) && each !== name).map((each) => components.caches.delete(each))
-			);
+			const wrong = failures.filter((failure) => failure instanceof PrecacheMismatch).length;
+			return { have: all.filter(([url]) => kept.has(url)).length, want: all.length, wrong };
 		}
 	};
 }
@@ -192,13 +244,19 @@ function fingerprint(entries: readonly PrecacheEntry[]): string {
 }
 
 /** A plain answer of `bytes`: a redirected response may not answer a navigation, and a gateway's other headers are not ours to keep. */
-function rebuilt(bytes: ArrayBuffer, from: Response): Response {
-	return new Response(bytes, {
-		headers: { 'content-type': from.headers.get('content-type') ?? 'application/octet-stream' }
-	});
+function rebuilt(bytes: ArrayBuffer, url: string, from: Response | undefined): Response {
+	const type = from?.headers.get('content-type') ?? TYPES[/\.\w+$/.exec(url)?.[0] ?? ''] ?? 'application/octet-stream';
+	return new Response(bytes, { headers: { 'content-type': type } });
 }
 
-function base64url(bytes: ArrayBuffer): string {
+/** What a twin is once it is unpacked; its own type says that it is packed. */
+const TYPES: Readonly<Record<string, string>> = {
+	'.wasm': 'application/wasm',
+	'.js': 'text/javascript',
+	'.json': 'application/json'
+};
+
+function base64url(bytes: ArrayBuffer | Uint8Array): string {
 	return btoa(String.fromCharCode(...new Uint8Array(bytes)))
 		.replaceAll('+', '-')
 		.replaceAll('/', '_')

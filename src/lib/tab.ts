@@ -26,12 +26,15 @@ import { Here } from '#lib/node/here.ts';
 import { Lending, type Surroundings } from '#lib/node/lending.ts';
 import { Offers } from '#lib/node/offers.ts';
 import { backUp, openRestore } from '#lib/node/moving.ts';
+import { NewsTeller, type News } from '#lib/node/release-news.ts';
 import { openReceipt } from '#lib/node/open-receipt.ts';
 import { originate } from '#lib/node/originate.ts';
 import type { NodePorts } from '#lib/node/ports.ts';
 import { Watchable } from '#lib/node/watched.ts';
 import type { Clock } from '#lib/ports/clock.ts';
+import type { Identity } from '#lib/ports/keys.ts';
 import type { Random } from '#lib/ports/random.ts';
+import type { ReleaseFacts, RunningRelease } from '#lib/ports/shell.ts';
 import { codeOf, Refusal } from '#lib/protocol/errors.ts';
 import { judgeGossip } from '#lib/protocol/gossip.ts';
 import { MAX_ANSWER_TOKENS } from '#lib/protocol/limits.ts';
@@ -39,6 +42,8 @@ import { DEFAULT_POLICY, type ExecutionPolicy } from '#lib/protocol/policy.ts';
 import type { Topic } from '#lib/protocol/topic.ts';
 import { openStore } from '#lib/store/store.ts';
 import { openTidings } from '#lib/survival/tidings.ts';
+import { believeNews, encodeChain, newestKeys } from '#lib/survival/release.ts';
+import { firstKeys } from '#lib/survival/root.ts';
 
 /** Offers run out by themselves; the screen is told at this pace. */
 const REFRESH_MS = 5_000;
@@ -61,7 +66,11 @@ export async function createTab(): Promise<App> {
 			}
 		})
 	]);
-	const identity = await keys.identity();
+	let locked = false;
+	const refuseLocked = () => {
+		if (locked) throw new Refusal('locked');
+	};
+	const identity = whileOpen(await keys.identity(), refuseLocked);
 	const place = pagePlaceOf(hostname);
 	const asked = relaysAskedFor(search);
 	const mesh = createMesh({
@@ -85,7 +94,7 @@ export async function createTab(): Promise<App> {
 	const offers = new Offers({ mesh, crypto, clock, identity, log }, () => refresh());
 	const ports: NodePorts = {
 		...{ mesh, store, identity, crypto, clock, random, log },
-		jobKey: () => keys.jobKey(),
+		jobKey: async () => (refuseLocked(), keys.jobKey()),
 		offering: (model) => offers.offering(model)
 	};
 	const { gpu, storage: disk, locks } = navigator as Partial<Navigator>;
@@ -122,12 +131,34 @@ export async function createTab(): Promise<App> {
 		if (value.state === 'connecting' && reachable) becomeReady();
 	}
 
+	const news = new Watchable<ReleaseFacts | undefined>(undefined);
+	/** Keys of the line, as far as they are known here. */
+	let keyChain = encodeChain([firstKeys()]);
+	const believe = (told: News) => believeNews(told, keyChain, firstKeys(), crypto, Date.now());
+	const teller = new NewsTeller(
+		{ mesh, identity, crypto, clock, random, log, believe: async (told) => (await believe(told)).manifest },
+		(told) =>
+			void believe(told).then(({ manifest: { name }, signers, stale, development }) =>
+				news.set({ name, signers, stale, development })
+			)
+	);
+
+	/** What runs here is what news is compared with. A development build is nobody's news. */
+	async function runs({ keys: chain, manifest, development }: RunningRelease): Promise<void> {
+		if (development) return;
+		keyChain = chain;
+		const own = { manifest, keySet: newestKeys(chain) };
+		teller.knows(own, (await believe(own)).manifest);
+	}
+
 	/** Starts the mesh once; relays that cannot be reached are tried again for as long as the tab lives. */
-	function join(): Promise<void> {
+	async function join(): Promise<void> {
+		refuseLocked();
 		joining ??= (async () => {
 			meshState.set({ ...meshState.value, state: 'starting' });
 			await mesh.start();
 			offers.follow(mesh);
+			teller.start();
 			for (const topic of FORWARDED)
 				mesh.subscribe(
 					topic,
@@ -280,6 +311,16 @@ export async function createTab(): Promise<App> {
 		doors,
 		useFound: (found) => join().then(() => doors.use(found)),
 		useRelay: (address) => void join().then(() => addRelay(address)),
+		news,
+		runs: (release) => void runs(release).catch((error: unknown) => log('news-refused', { code: codeOf(error) })),
+		lock: async () => {
+			if (locked) return;
+			locked = true;
+			await stopContributing();
+			await mesh.stop();
+			await keys.close();
+			meshState.set({ ...meshState.value, state: 'off', peers: [], offers: [] });
+		},
 		openReceipt: async (cid) => {
 			const record = await store.receipts.get(cid);
 			return record === undefined ? undefined : openReceipt(record, crypto, Date.now());
@@ -307,6 +348,13 @@ function tabMemory(): Storage | undefined {
 	} catch {
 		return undefined;
 	}
+}
+
+/** An identity that signs only while `check` lets it. */
+function whileOpen(identity: Identity, check: () => void): Identity {
+	const { publicKey } = identity.node;
+	const sign = async (text: Uint8Array) => (check(), identity.node.sign(text));
+	return { ...identity, node: { publicKey, sign } };
 }
 
 /** Gossip that every tab passes on, whether it needs it or not: this is what outlives a relay. */

@@ -466,6 +466,9 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 		},
 		house: fakeHouse(),
 		minTokens: script.minTokens,
+		news: { value: undefined, observe: (listener) => (listener(undefined), () => true) },
+		runs() {},
+		lock: async () => undefined,
 		leave() {}
 	};
 

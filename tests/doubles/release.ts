@@ -10,7 +10,7 @@ import { encodeFiles, type ReleaseFile } from '#lib/protocol/release-files.ts';
 import { releaseKeys, type ReleaseKeys } from '#lib/protocol/release-keys.ts';
 import { releaseManifest, type ReleaseManifest } from '#lib/protocol/release.ts';
 import { publicKeyOfSeed, signWithSeed, verifySignature } from '#lib/protocol/signature.ts';
-import { encodeChain, type SignedParts } from '#lib/survival/release.ts';
+import { encodeChain, PARTS, type SignedParts } from '#lib/survival/release.ts';
 
 /** The rule itself, on noble: what the service worker uses. */
 export const realCrypto: Crypto = { verify: async (key, text, signature) => verifySignature(key, text, signature) };
@@ -56,8 +56,15 @@ export const TEST_FILES: readonly ReleaseFile[] = ['index.html', '_app/a.js', 's
 	bytes: path.length
 }));
 
-/** What a manifest says of these files. */
-export function listing(files: readonly ReleaseFile[] = TEST_FILES) {
+/** What a manifest says of files. */
+export interface Listing {
+	readonly encoded: Uint8Array;
+	readonly files: Uint8Array;
+	readonly count: number;
+	readonly bytes: number;
+}
+
+export function listing(files: readonly ReleaseFile[] = TEST_FILES): Listing {
 	const encoded = encodeFiles(files);
 	return {
 		encoded,
@@ -68,7 +75,7 @@ export function listing(files: readonly ReleaseFile[] = TEST_FILES) {
 }
 
 /** A manifest's body. */
-export function manifestBody(change: Partial<ReleaseManifest> = {}, of = listing()): ReleaseManifest {
+export function manifestBody(change: Partial<ReleaseManifest> = {}, of: Listing = listing()): ReleaseManifest {
 	return {
 		line: 'fireweed-test',
 		keys: 1,
@@ -93,4 +100,33 @@ export async function release(
 	files: Uint8Array = listing().encoded
 ): Promise<SignedParts> {
 	return { keys: encodeChain(chain), manifest: (await signed(releaseManifest, body, signers)).bytes, files };
+}
+
+/** The files of a served folder, by path. */
+export type Site = Record<string, Uint8Array | string>;
+
+/**
+ * A folder of these files with its signed documents. `chain` is the line's keys (the first is the root), `change` what the manifest says
+ * otherwise.
+ */
+export async function site(
+	chain: readonly Uint8Array[],
+	files: Record<string, string>,
+	change: Partial<ReleaseManifest> = {},
+	signers: readonly number[] = [1, 2]
+): Promise<Site> {
+	const text = (value: string) => new TextEncoder().encode(value);
+	const listed = Object.entries(files).map(([path, content]) => ({
+		path,
+		sha256: sha256(text(content)),
+		bytes: text(content).length
+	}));
+	const of = listing(listed);
+	const parts = await release(chain, manifestBody(change, of), signers, of.encoded);
+	return {
+		...files,
+		[PARTS.keys.path]: parts.keys,
+		[PARTS.manifest.path]: parts.manifest,
+		[PARTS.files.path]: parts.files
+	};
 }

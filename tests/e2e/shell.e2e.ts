@@ -1,6 +1,7 @@
 /** The tab still opens when nothing answers: at a server's root and under both addresses of an IPFS gateway. */
 import { expect, test, type BrowserContext, type Page } from 'playwright/test';
 import { serve } from '../../scripts/serve.ts';
+import { PARTS } from '#lib/survival/release.ts';
 import { ON_DEMAND } from '../../workers/precache.ts';
 import { filesUnder, startGateway } from '../doubles/gateway.ts';
 
@@ -49,8 +50,8 @@ async function guard(context: BrowserContext, url: string): Promise<{ errors: st
 	return seen;
 }
 
-/** Files of the build that the worker does not hold: itself, and the list of relays, which is asked for anew each time. */
-const NOT_HELD = ['service-worker.js', 'directory.json'];
+/** Files that the worker does not hold beside the others: itself, the list of relays, which is asked for anew each time, and the signed documents. */
+const NOT_HELD = ['service-worker.js', 'directory.json', ...Object.values(PARTS).map(({ path }) => path)];
 
 /** Waits until the worker holds every file of the build on disk that a first visit needs; resolves to the names of all caches of the origin. */
 async function untilHeld(page: Page): Promise<string[]> {

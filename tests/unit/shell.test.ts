@@ -1,19 +1,29 @@
-import { afterEach, expect, test, vi } from 'vitest';
-import { registerShell, type ShellComponents } from '#lib/survival/shell.ts';
-import type { ShellState } from '#lib/ports/shell.ts';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
+import type { LoaderAlarm, ShellState } from '#lib/ports/shell.ts';
+import { believed, lookAtLoader, type Witness } from '#lib/survival/known-worker.ts';
+import type { VerifiedRelease } from '#lib/survival/release.ts';
+import { registerShell, type LoaderWitness, type ShellComponents } from '#lib/survival/shell.ts';
+import { keysBody, manifestBody, release, signedKeys, site, T0, type Site } from '../doubles/release.ts';
 
-/** A worker that answers `complete` from a list, one answer a question. */
+const BASE = 'http://host/ipfs/cid/';
+const WHOLE = { have: 3, want: 3, wrong: 0 };
+
+/** A worker that answers each question from a list of its own, the last answer again and again. */
 class Worker extends EventTarget {
-	readonly said: unknown[] = [];
+	readonly said: { fireweed?: string; cid?: string }[] = [];
 	state = 'activated';
-	readonly answers: unknown[];
-	constructor(...answers: unknown[]) {
+	readonly answers: Record<string, unknown[]>;
+	constructor(answers: Record<string, unknown[]> = {}) {
 		super();
-		this.answers = answers;
+		this.answers = { about: [{ running: 'one' }], complete: [WHOLE], check: [{ kind: 'none' }], ...answers };
 	}
-	postMessage(message: unknown, ports: MessagePort[] = []) {
+	postMessage(message: { fireweed: string }, ports: MessagePort[] = []) {
 		this.said.push(message);
-		if (ports[0] && this.answers.length > 0) ports[0].postMessage(this.answers.shift());
+		const answers = this.answers[message.fireweed] ?? [];
+		if (ports[0] && answers.length > 0) ports[0].postMessage(answers.length > 1 ? answers.shift() : answers[0]);
+	}
+	asked(question: string) {
+		return this.said.filter(({ fireweed }) => fireweed === question).length;
 	}
 	become(state: string) {
 		this.state = state;
@@ -27,9 +37,19 @@ class Registration extends EventTarget {
 	active: Worker | null = null;
 }
 
-function setUp(found: Registration | Error, known?: Registration) {
+const RELEASE = {
+	cid: 'one',
+	manifest: { name: '1.0' },
+	signers: ['Ada'],
+	stale: false,
+	development: false,
+	parts: { keys: new Uint8Array(1), manifest: new Uint8Array(2), files: new Uint8Array(3) }
+} as unknown as VerifiedRelease;
+
+function setUp(found: Registration | Error, known?: Registration, witness: Partial<LoaderWitness> = {}) {
 	const container = Object.assign(new EventTarget(), {
 		asked: [] as unknown[],
+		controller: null as Worker | null,
 		async register(url: URL, options: unknown) {
 			container.asked.push([url.href, options]);
 			if (found instanceof Error) throw found;
@@ -38,117 +58,290 @@ function setUp(found: Registration | Error, known?: Registration) {
 		getRegistration: async () => known
 	});
 	const reload = vi.fn();
-	const components = { isSecureContext: true, serviceWorker: container, base: 'http://host/ipfs/cid/', reload };
+	const looks: boolean[] = [];
+	const components = {
+		isSecureContext: true,
+		serviceWorker: container,
+		base: BASE,
+		reload,
+		witness: {
+			believed: async () => RELEASE,
+			lookAtLoader: async (_running: unknown, replaced: boolean) => void looks.push(replaced),
+			...witness
+		}
+	};
 	const states: ShellState[] = [];
 	const start = (change: object = {}) =>
 		registerShell((state) => states.push(state), { ...components, ...change } as unknown as ShellComponents);
-	const kinds = () => states.map((state) => state.kind);
-	return { start, states, kinds, container, reload };
+	const last = () => states.at(-1);
+	const until = (kind: ShellState['kind']) => vi.waitFor(() => expect(last()?.kind).toBe(kind));
+	return { start, states, last, until, container, reload, looks };
 }
 
-afterEach(() => void vi.useRealTimers());
+const active = (answers?: Record<string, unknown[]>) =>
+	Object.assign(new Registration(), { active: new Worker(answers) });
 
 test('an insecure context and a browser without workers are said at once', () => {
 	const { start, states } = setUp(new Registration());
 	start({ isSecureContext: false, serviceWorker: undefined });
-	start({ serviceWorker: undefined });
+	start({ serviceWorker: undefined }).started();
 	expect(states).toEqual([{ kind: 'insecure-context' }, { kind: 'unsupported' }]);
 });
 
-test('a refused registration is blocked with its reason', async () => {
-	const { start, states, kinds } = setUp(new Error('denied'));
+test('a refused registration is blocked with its reason, and with the code when the release was refused', async () => {
+	const { start, until, last, container } = setUp(new Error('denied'));
 	start();
-	await vi.waitFor(() => expect(kinds()).toEqual(['installing', 'blocked']));
-	expect(states[1]).toMatchObject({ why: expect.stringContaining('denied') });
+	await until('blocked');
+	expect(last()).toEqual({ kind: 'blocked', why: expect.stringContaining('denied') });
+	const hear = (data: unknown) => container.dispatchEvent(Object.assign(new Event('message'), { data }));
+	for (const nonsense of [null, {}, { fireweed: 'refused', code: 'made-up' }]) hear(nonsense);
+	expect(last()).not.toHaveProperty('code');
+	hear({ fireweed: 'refused', code: 'too-few-keys' });
+	expect(last()).toMatchObject({ kind: 'blocked', code: 'too-few-keys' });
 });
 
 test('offline, a worker that is already there counts', async () => {
-	const known = Object.assign(new Registration(), { active: new Worker({ have: 3, want: 3 }) });
-	const { start, kinds } = setUp(new Error('offline'), known);
+	const { start, until } = setUp(new Error('offline'), active());
 	start();
-	await vi.waitFor(() => expect(kinds()).toEqual(['installing', 'ready']));
+	await until('ready');
 });
 
 test('the worker is the one beside the page, for the page’s folder', async () => {
-	const { start, container } = setUp(Object.assign(new Registration(), { active: new Worker({ have: 1, want: 1 }) }));
+	const { start, container } = setUp(active());
 	start();
-	expect(container.asked).toEqual([
-		['http://host/ipfs/cid/service-worker.js', { scope: 'http://host/ipfs/cid/', updateViaCache: 'none' }]
-	]);
+	expect(container.asked).toEqual([[`${BASE}service-worker.js`, { scope: BASE, updateViaCache: 'none' }]]);
 });
 
-test('first install: installing, then ready once every file is held; asked again while some are not', async () => {
-	vi.useFakeTimers();
-	const registration = Object.assign(new Registration(), {
-		installing: new Worker({ have: 2, want: 3 }, { have: 3, want: 3 })
-	});
-	const { start, states } = setUp(registration);
+test('first install: installing, then ready once every file is held, with what runs and who signed it', async () => {
+	const registration = Object.assign(new Registration(), { installing: new Worker() });
+	const { start, until, last, states } = setUp(registration);
 	start();
-	await vi.advanceTimersByTimeAsync(0);
-	const worker = registration.installing as Worker;
-	registration.active = worker;
-	worker.become('activated');
-	vi.useRealTimers();
-	await vi.waitFor(() => expect(states.at(-1)).toEqual({ kind: 'installing', have: 2, want: 3 }));
+	await vi.waitFor(() => expect(states).toHaveLength(1));
+	await Promise.resolve();
+	registration.active = registration.installing as Worker;
+	registration.active.become('activated');
+	await until('ready');
+	expect(last()).toMatchObject({ release: { name: '1.0', signers: ['Ada'], stale: false, development: false } });
 });
 
 test('an unfinished fill is tried again later', async () => {
 	vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-	const worker = new Worker({ have: 2, want: 3 }, { have: 3, want: 3 });
-	const { start, kinds } = setUp(Object.assign(new Registration(), { active: worker }));
-	const registration = start();
-	const settle = () => new Promise((resolve) => setImmediate(resolve));
-	for (let i = 0; i < 20 && worker.said.length < 1; i += 1) await settle();
-	for (let i = 0; i < 20 && kinds().length < 2; i += 1) await settle();
-	await vi.advanceTimersByTimeAsync(30_000);
-	for (let i = 0; i < 20 && kinds().length < 3; i += 1) await settle();
-	expect(kinds()).toEqual(['installing', 'installing', 'ready']);
-	registration.stop();
+	try {
+		const registration = active({ complete: [{ have: 2, want: 3 }, WHOLE] });
+		const { start, states, last } = setUp(registration);
+		const shell = start();
+		const settle = async (isThere: () => boolean) => {
+			for (let i = 0; i < 50 && !isThere(); i += 1) await new Promise((resolve) => setImmediate(resolve));
+		};
+		await settle(() => states.some((state) => 'have' in state));
+		expect(last()).toEqual({ kind: 'installing', have: 2, want: 3 });
+		await vi.advanceTimersByTimeAsync(30_000);
+		await settle(() => last()?.kind === 'ready');
+		expect(last()?.kind).toBe('ready');
+		shell.stop();
+	} finally {
+		vi.useRealTimers();
+	}
 });
 
 test('a failed first install is blocked; a failed update leaves the state as it is', async () => {
 	const first = Object.assign(new Registration(), { installing: new Worker() });
 	const a = setUp(first);
 	a.start();
-	await vi.waitFor(() => expect(a.kinds()).toEqual(['installing']));
+	await vi.waitFor(() => expect(a.states).toHaveLength(1));
 	await Promise.resolve();
 	first.installing?.become('redundant');
-	expect(a.kinds()).toEqual(['installing', 'blocked']);
+	expect(a.last()?.kind).toBe('blocked');
 
-	const update = Object.assign(new Registration(), {
-		active: new Worker({ have: 1, want: 1 }),
-		installing: new Worker()
-	});
+	const update = Object.assign(active(), { installing: new Worker() });
 	const b = setUp(update);
 	b.start();
-	await vi.waitFor(() => expect(b.kinds()).toEqual(['installing', 'ready']));
+	await b.until('ready');
 	update.installing?.become('redundant');
-	expect(b.kinds()).toEqual(['installing', 'ready']);
+	expect(b.last()?.kind).toBe('ready');
 });
 
-test('an update waits until it is applied, then the page reloads under it', async () => {
-	const waiting = new Worker();
-	const registration = Object.assign(new Registration(), { active: new Worker(), waiting });
-	const { start, states, kinds, container, reload } = setUp(registration);
+test('a newer release waits until it is applied, then the page reloads', async () => {
+	const offered = { kind: 'offered', cid: 'two', name: '2.0', signers: ['Ada', 'Bo'], development: false };
+	const registration = active({ check: [offered], switch: [true] });
+	const { start, until, last, reload } = setUp(registration);
 	start();
-	await vi.waitFor(() => expect(kinds()).toEqual(['installing', 'update-ready']));
-	const state = states[1];
+	await until('update-ready');
+	const state = last();
 	if (state?.kind !== 'update-ready') throw new Error('no update');
-	expect(waiting.said).toEqual([]);
+	expect(state.release).toEqual({ name: '2.0', signers: ['Ada', 'Bo'], stale: false, development: false });
+	expect(registration.active.asked('switch')).toBe(0);
 	state.apply();
-	expect([waiting.said, reload.mock.calls.length]).toEqual([[{ fireweed: 'activate' }], 0]);
-	container.dispatchEvent(new Event('controllerchange'));
-	expect(reload).toHaveBeenCalledOnce();
+	await vi.waitFor(() => expect(reload).toHaveBeenCalledOnce());
+	expect(registration.active.said.at(-1)).toEqual({ fireweed: 'switch', cid: 'two' });
+});
+
+test('an offer that is gone when it is applied reloads nothing', async () => {
+	const offered = { kind: 'offered', cid: 'two', name: '2.0', signers: [], development: false };
+	const registration = active({ check: [offered], switch: [false] });
+	const { start, until, last, reload } = setUp(registration);
+	start();
+	await until('update-ready');
+	(last() as Extract<ShellState, { kind: 'update-ready' }>).apply();
+	await vi.waitFor(() => expect(registration.active.asked('switch')).toBe(1));
+	await new Promise((resolve) => setImmediate(resolve));
+	expect(reload).not.toHaveBeenCalled();
+});
+
+test('a release that was refused is said, and no more once the server has nothing wrong to offer', async () => {
+	const registration = active({ check: [{ kind: 'refused', code: 'rolled-back' }, { kind: 'none' }] });
+	const { start, until, last } = setUp(registration);
+	const shell = start();
+	await until('update-refused');
+	expect(last()).toEqual({ kind: 'update-refused', code: 'rolled-back' });
+	shell.look();
+	await until('ready');
+});
+
+test('going back is said with the version that runs', async () => {
+	const { start, until, last } = setUp(active({ about: [{ fellBack: true }] }));
+	start();
+	await until('fell-back');
+	expect(last()).toEqual({ kind: 'fell-back', name: '1.0' });
+});
+
+test('the worker hears that the tab runs, whichever comes first', async () => {
+	const early = active();
+	setUp(early).start().started();
+	await vi.waitFor(() => expect(early.active.said).toContainEqual({ fireweed: 'started', cid: 'one' }));
+	const late = active();
+	const { start, until } = setUp(late);
+	const shell = start();
+	await until('ready');
+	expect(late.active.asked('started')).toBe(0);
+	shell.started();
+	expect(late.active.asked('started')).toBe(1);
+});
+
+test('a worker whose release is not believed raises the alarm, and nothing takes it back', async () => {
+	const registration = active();
+	const { start, until, last } = setUp(registration, undefined, {
+		believed: async (): Promise<LoaderAlarm> => 'not-signed'
+	});
+	start();
+	await until('worker-changed');
+	expect(last()).toEqual({ kind: 'worker-changed', why: 'not-signed' });
+	registration.active.become('activated');
+	await new Promise((resolve) => setImmediate(resolve));
+	expect(last()?.kind).toBe('worker-changed');
+});
+
+test('another loader raises the alarm; one that is rightly signed takes over', async () => {
+	const evil = Object.assign(active(), { waiting: new Worker() });
+	const a = setUp(evil, undefined, { lookAtLoader: async (_, replaced) => (replaced ? 'other-loader' : undefined) });
+	a.start();
+	await a.until('worker-changed');
+	expect(evil.waiting.said).toEqual([]);
+
+	const good = Object.assign(active(), { waiting: new Worker() });
+	const b = setUp(good);
+	b.start();
+	await vi.waitFor(() => expect(good.waiting.said).toEqual([{ fireweed: 'activate' }]));
+	expect(b.looks).toEqual([true]);
+
+	const during = active();
+	const c = setUp(during, undefined, { lookAtLoader: async (_, replaced) => (replaced ? 'other-loader' : undefined) });
+	c.start();
+	await c.until('ready');
+	during.installing = new Worker();
+	during.dispatchEvent(new Event('updatefound'));
+	await c.until('worker-changed');
 });
 
 test('nonsense from a worker of another version is not taken for ready, and stop ends all reports', async () => {
-	const registration = Object.assign(new Registration(), { active: new Worker({ have: '3', want: undefined }) });
-	const { start, states, kinds } = setUp(registration);
+	const registration = active({ complete: [{ have: '3', want: undefined }], check: [{ kind: 'offered', cid: 7 }] });
+	const { start, states } = setUp(registration);
 	const shell = start();
-	await vi.waitFor(() => expect(states).toEqual([{ kind: 'installing' }, { kind: 'installing' }]));
+	await vi.waitFor(() => expect(registration.active.asked('check')).toBe(1));
+	await new Promise((resolve) => setImmediate(resolve));
+	expect(states.every(({ kind }) => kind === 'installing')).toBe(true);
 	shell.stop();
+	const count = states.length;
 	registration.installing = new Worker();
 	registration.dispatchEvent(new Event('updatefound'));
-	registration.installing.become('installed');
-	expect(kinds()).toEqual(['installing', 'installing']);
+	await new Promise((resolve) => setImmediate(resolve));
+	expect(states).toHaveLength(count);
+});
+
+describe('the loader at the server', () => {
+	const FILES = { 'index.html': '<one>', 'service-worker.js': 'loader one' };
+	let root: Uint8Array;
+	let one: Site;
+	let two: Site;
+	let running: VerifiedRelease;
+
+	beforeAll(async () => {
+		root = (await signedKeys(keysBody(), [1, 2])).bytes;
+		one = await site([root], FILES);
+		two = await site([root], { ...FILES, 'service-worker.js': 'loader two' }, { sequence: 6 });
+		running = (await believed({ parts: partsOf(one) }, witnessOf(one))) as VerifiedRelease;
+	});
+
+	const partsOf = (files: Site) => ({
+		keys: files['release/keys.cbor'],
+		manifest: files['release/manifest.cbor'],
+		files: files['release/files.cbor']
+	});
+
+	function witnessOf(files: Site, type = 'text/javascript', memory = new Map<string, string>()): Witness {
+		return {
+			base: BASE,
+			root,
+			floor: { keys: 1, sequence: 2 },
+			fetch: async (url) => {
+				const path = url.slice(BASE.length);
+				const body = files[path];
+				if (body === undefined) throw new TypeError('Failed to fetch');
+				return new Response(body as BodyInit, { headers: { 'content-type': path.endsWith('.js') ? type : 'x/y' } });
+			},
+			memory: { getItem: (key) => memory.get(key) ?? null, setItem: (key, value) => void memory.set(key, value) },
+			now: () => T0
+		};
+	}
+
+	test('is the one that what runs names', async () => {
+		expect(await lookAtLoader(running, false, witnessOf(one))).toBeUndefined();
+	});
+
+	test('is another: alarm, however the release beside it is signed', async () => {
+		const evil = { ...one, 'service-worker.js': 'evil' };
+		expect(await lookAtLoader(running, false, witnessOf(evil))).toBe('other-loader');
+		const few = await site([root], { ...FILES, 'service-worker.js': 'evil' }, { sequence: 6 }, [1]);
+		expect(await lookAtLoader(running, true, witnessOf(few))).toBe('other-loader');
+		const older = await site([root], { ...FILES, 'service-worker.js': 'evil' }, { sequence: 4 });
+		expect(await lookAtLoader(running, true, witnessOf(older))).toBe('other-loader');
+	});
+
+	test('is that of a newer release, signed as it must be', async () => {
+		expect(await lookAtLoader(running, true, witnessOf(two))).toBeUndefined();
+	});
+
+	test('shows us one script and the browser another: alarm', async () => {
+		const memory = new Map<string, string>();
+		expect(await lookAtLoader(running, false, witnessOf(one, undefined, memory))).toBeUndefined();
+		expect(await lookAtLoader(running, true, witnessOf(one, undefined, memory))).toBe('other-loader');
+		expect(await lookAtLoader(running, true, witnessOf(two, undefined, memory))).toBeUndefined();
+	});
+
+	test('cannot be seen: offline is no alarm, nor a login page in front of the network; a replacement out of nowhere is', async () => {
+		expect(await lookAtLoader(running, false, witnessOf({}))).toBeUndefined();
+		expect(
+			await lookAtLoader(running, false, witnessOf({ 'service-worker.js': '<login>' }, 'text/html'))
+		).toBeUndefined();
+		expect(await lookAtLoader(running, true, witnessOf({}))).toBe('other-loader');
+	});
+
+	test('a worker is believed by signatures alone, and not below the floor', async () => {
+		expect(await believed({ parts: partsOf(one) }, witnessOf(one))).toMatchObject({ signers: ['Key 1', 'Key 2'] });
+		const few = await release([root], manifestBody(), [1]);
+		const low = await release([root], manifestBody({ sequence: 1 }));
+		for (const said of [undefined, {}, { parts: 'x' }, { parts: few }, { parts: low }]) {
+			expect(await believed(said, witnessOf(one))).toBe('not-signed');
+		}
+	});
 });

@@ -8,6 +8,7 @@ import { ago, bytes, credits, perThousand, short, speed } from '#lib/ui/numbers.
 import { exported, fieldsOf, meaning, signatureWords } from '#lib/ui/receipts/receipt-words.ts';
 import { notices, type Facts } from '#lib/ui/shell/notices.ts';
 import { codeOfThrown, WORDS, wordsFor } from '#lib/ui/words.ts';
+import type { ReleaseFacts } from '#lib/ports/shell.ts';
 import { CODES, Refusal } from '#lib/protocol/errors.ts';
 import type { OpenedReceipt } from '#lib/node/app.ts';
 
@@ -117,11 +118,14 @@ describe('reading aloud', () => {
 });
 
 describe('the strip', () => {
+	const RELEASE: ReleaseFacts = { name: '2.0', signers: ['Ada', 'Bo', 'Cy'], stale: false, development: false };
+	const NONE = new Uint8Array();
 	const calm: Facts = {
 		broken: undefined,
 		notKept: undefined,
 		insecure: false,
-		shell: 'ready',
+		shell: { kind: 'ready', release: undefined },
+		news: undefined,
 		relaysToConfirm: [],
 		online: true,
 		relaysDown: false,
@@ -139,8 +143,9 @@ describe('the strip', () => {
 	test.each([
 		[{ online: false, relaysDown: true }, 'offline'],
 		[{ relaysDown: true }, 'relay-lost'],
-		[{ shell: 'blocked' }, 'no-worker'],
-		[{ insecure: true, shell: 'insecure-context' }, 'insecure'],
+		[{ shell: { kind: 'blocked', why: 'x' } }, 'no-worker'],
+		[{ shell: { kind: 'blocked', why: 'x', code: 'too-few-keys' } }, 'unsigned:too-few-keys'],
+		[{ insecure: true, shell: { kind: 'insecure-context' } }, 'insecure'],
 		[{ forgetful: true }, 'forgetful'],
 		[{ sharedOrigin: true, forgetful: true }, 'shared-origin'],
 		[{ graphicsLost: true }, 'graphics-lost'],
@@ -149,10 +154,27 @@ describe('the strip', () => {
 		[{ storage: 'blocked' }, 'storage:blocked'],
 		[{ notKept: 'storage-full' }, 'keep:storage-full'],
 		[{ second: true }, 'second'],
-		[{ shell: 'update-ready' }, 'update'],
+		[{ shell: { kind: 'update-ready', release: RELEASE, apply: () => undefined } }, 'update:2.0'],
+		[{ shell: { kind: 'update-refused', code: 'rolled-back' } }, 'update-refused:rolled-back'],
+		[{ shell: { kind: 'fell-back', name: '1.0' } }, 'fell-back'],
+		[{ shell: { kind: 'worker-changed', why: 'other-loader' }, insecure: true, broken: 'internal' }, 'worker-changed'],
+		[{ shell: { kind: 'ready', release: { ...RELEASE, stale: true, keys: NONE, manifest: NONE } } }, 'stale'],
+		[{ news: RELEASE }, 'news:2.0'],
 		[{ relaysToConfirm: ['/dns4/a/tcp/1/ws'] }, 'relay:/dns4/a/tcp/1/ws'],
 		[{ broken: 'internal' }, 'broken:internal']
 	] satisfies [Partial<Facts>, string][])('%j', (facts, id) => expect(ids(facts)[0]).toBe(id));
+
+	test('names who signed a new version, and says of a development build that anyone can', () => {
+		const text = (release: ReleaseFacts) =>
+			notices({ ...calm, shell: { kind: 'update-ready', release, apply: () => undefined } })[0]?.text;
+		expect(text(RELEASE)).toContain('Version 2.0 is ready on this device, signed by Ada, Bo and Cy.');
+		expect(text({ ...RELEASE, development: true })).toContain('Anyone can sign one');
+	});
+
+	test('news of a version that is ready here already is none', () =>
+		expect(ids({ news: RELEASE, shell: { kind: 'update-ready', release: RELEASE, apply: () => undefined } })).toEqual([
+			'update:2.0'
+		]));
 });
 
 describe('a receipt', () => {

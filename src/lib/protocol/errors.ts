@@ -61,6 +61,7 @@ export const CODES = {
 	'storage-unavailable': 'The browser keeps nothing for this site.',
 	'wrong-passphrase': 'The passphrase does not open this file, or the file was changed.',
 	'insecure-context': 'This address is not secure, so the browser withholds what is needed.',
+	locked: 'The keys of this device are locked.',
 	internal: 'Something went wrong inside the app.'
 } as const;
 

@@ -13,6 +13,7 @@ import { openCertificate } from './certificate.ts';
 import { open, peek, type Kind } from './envelope.ts';
 import { codeOf, type Code } from './errors.ts';
 import { CLOCK_SKEW_MS, MAX_GOSSIP_MESSAGE } from './limits.ts';
+import { releaseNews } from './release-news.ts';
 import type { Topic } from './topic.ts';
 
 interface Rule {
@@ -27,7 +28,8 @@ const RULES: Readonly<Record<Topic, readonly Rule[]>> = {
 	'fireweed/1/bids': [
 		{ kind: jobBid, certified: true },
 		{ kind: jobInterest, certified: true }
-	]
+	],
+	'fireweed/1/releases': [{ kind: releaseNews, certified: true }]
 };
 
 /** Codes that say nothing bad about anybody. */

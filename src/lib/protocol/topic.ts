@@ -3,6 +3,13 @@ export type Topic =
 	| 'fireweed/1/capabilities'
 	| 'fireweed/1/announcements'
 	/** Interests, bids: answers to announcements. Over gossip, so that asking shows no address to bidders (protocol.md 3). */
-	| 'fireweed/1/bids';
+	| 'fireweed/1/bids'
+	/** The newest release somebody knows, for those whom its makers' word does not reach. */
+	| 'fireweed/1/releases';
 
-export const TOPICS: readonly Topic[] = ['fireweed/1/capabilities', 'fireweed/1/announcements', 'fireweed/1/bids'];
+export const TOPICS: readonly Topic[] = [
+	'fireweed/1/capabilities',
+	'fireweed/1/announcements',
+	'fireweed/1/bids',
+	'fireweed/1/releases'
+];

@@ -150,6 +150,32 @@ export function judgePlace(manifest: ReleaseManifest, cid: string, { floor, held
 		throw new Refusal('fast-forward', `${placeName(manifest)} after ${placeName(from)}`);
 }
 
+/** The newest set of keys in `keys.cbor`, as its own document; undefined when there are only the first ones. What peers pass on with a manifest. */
+export function newestKeys(encoded: Uint8Array): Uint8Array | undefined {
+	const chain = decodeChain(encoded);
+	return chain.length > 1 ? chain.at(-1) : undefined;
+}
+
+/**
+ * A manifest that a peer passed on, with the newest keys it may need beside those of `chain` (encoded, known here). Refusals as
+ * `verifyRelease`; whether it is news, the caller compares.
+ */
+export async function believeNews(
+	news: { readonly manifest: Uint8Array; readonly keySet: Uint8Array | undefined },
+	chain: Uint8Array,
+	root: Uint8Array,
+	crypto: Crypto,
+	now: number
+): Promise<Pick<VerifiedRelease, 'manifest' | 'cid' | 'signers' | 'needed' | 'stale' | 'development'>> {
+	const known = decodeChain(chain);
+	const newest = readCoSigned(releaseKeys, known.at(-1) ?? root).body.version;
+	const isNewer = news.keySet !== undefined && readCoSigned(releaseKeys, news.keySet).body.version > newest;
+	const whole = isNewer && news.keySet !== undefined ? [...known, news.keySet] : known;
+	const keys = await followKeys(encodeChain(whole), root, crypto);
+	const head = await verifyManifest(news.manifest, keys, crypto);
+	return { ...head, ...marks(head.manifest, now) };
+}
+
 /** The files of a release, when the list is the one its manifest names. Refusals: `oversized`, `mixed-release`, `malformed`. */
 export function listedFiles(encoded: Uint8Array, manifest: ReleaseManifest): readonly ReleaseFile[] {
 	if (encoded.length > PARTS.files.max) throw new Refusal('oversized', 'list of files');

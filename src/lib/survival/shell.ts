@@ -1,7 +1,14 @@
 /**
- * Whether this page will open again without a server. Registers the service worker and says, at every step, where it stands.
+ * Whether this page will open again without a server, and which release it is. Registers the loader, looks for newer releases, watches that
+ * the loader stays the one it was, and says at every step where it stands.
  */
-import type { ShellRegistration, ShellState } from '#lib/ports/shell.ts';
+import type { LoaderAlarm, RunningRelease, ShellRegistration, ShellState } from '#lib/ports/shell.ts';
+import { isCode, type Code } from '#lib/protocol/errors.ts';
+import { FLOOR } from './floor.ts';
+import { believed, lookAtLoader, type Witness } from './known-worker.ts';
+import type { VerifiedRelease } from './release.ts';
+import { firstKeys } from './root.ts';
+import { askWorker } from './worker-answers.ts';
 
 export type { ShellRegistration, ShellState };
 
@@ -12,122 +19,256 @@ export interface ShellComponents {
 	/** The page's folder, where service-worker.js lies. */
 	readonly base: string;
 	readonly reload: () => void;
+	/** What the loader is compared with. Never loaded late: a hostile loader would serve it. */
+	readonly witness: LoaderWitness;
+}
+
+/** known-worker.ts, with its world. */
+export interface LoaderWitness {
+	believed(said: unknown): Promise<VerifiedRelease | LoaderAlarm>;
+	lookAtLoader(running: VerifiedRelease, replaced: boolean): Promise<LoaderAlarm | undefined>;
 }
 
 /** How long after an unfinished fill the next one starts. */
 const RETRY_AFTER_MS = 30_000;
+/** How often a page that stays open looks for a newer release. */
+const CHECK_EVERY_MS = 6 * 3_600_000;
 
 /** Registers the worker beside this page and reports each change of state to `observe`, the present one at once. */
 export function registerShell(
 	observe: (state: ShellState) => void,
 	components: ShellComponents = browser()
 ): ShellRegistration {
-	const { isSecureContext, serviceWorker, base, reload } = components;
-	const ended = new AbortController();
-	const until = { signal: ended.signal };
-	const report = (state: ShellState) => {
-		if (!ended.signal.aborted) observe(state);
-	};
-	let retry: ReturnType<typeof setTimeout> | undefined;
-	const registration: ShellRegistration = {
-		stop() {
-			ended.abort();
-			clearTimeout(retry);
-		}
-	};
+	const { isSecureContext, serviceWorker } = components;
+	if (isSecureContext && serviceWorker) return new Registration(observe, components, serviceWorker);
+	observe({ kind: isSecureContext ? 'unsupported' : 'insecure-context' });
+	return { started() {}, look() {}, stop() {} };
+}
 
-	if (!isSecureContext) {
-		report({ kind: 'insecure-context' });
-		return registration;
+class Registration implements ShellRegistration {
+	readonly #ended = new AbortController();
+	readonly #observe: (state: ShellState) => void;
+	readonly #components: ShellComponents;
+	readonly #container: ServiceWorkerContainer;
+	readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+	/** What was found out so far; the most pressing is reported. */
+	#alarm: LoaderAlarm | undefined;
+	#offer: Extract<ShellState, { kind: 'update-ready' }> | undefined;
+	#trouble: Extract<ShellState, { kind: 'update-refused' | 'fell-back' }> | undefined;
+	#holding: ShellState = { kind: 'installing' };
+	#running: VerifiedRelease | undefined;
+	#refused: Code | undefined;
+	#started = false;
+	#worker: ServiceWorker | undefined;
+
+	constructor(observe: (state: ShellState) => void, components: ShellComponents, container: ServiceWorkerContainer) {
+		this.#observe = observe;
+		this.#components = components;
+		this.#container = container;
+		this.#report();
+		const until = { signal: this.#ended.signal };
+		container.addEventListener('message', (event: Event) => this.#hear(event as MessageEvent<unknown>), until);
+		void this.#register();
 	}
-	if (!serviceWorker) {
-		report({ kind: 'unsupported' });
-		return registration;
+
+	started(): void {
+		this.#started = true;
+		this.#tellStarted();
 	}
-	report({ kind: 'installing' });
 
-	const waiting = (worker: ServiceWorker) =>
-		report({
-			kind: 'update-ready',
-			apply() {
-				serviceWorker.addEventListener('controllerchange', reload, { once: true });
-				worker.postMessage({ fireweed: 'activate' });
-			}
-		});
+	look(): void {
+		if (this.#running) void this.#check();
+	}
 
-	/** Asks the active worker to fetch what is missing, and asks again later while something is. */
-	const complete = async (worker: ServiceWorker): Promise<void> => {
-		const holding = await ask(worker, 'complete', ended.signal);
-		if (ended.signal.aborted) return;
-		if (holding && holding.have === holding.want) {
-			report({ kind: 'ready' });
-		} else {
-			report({ kind: 'installing', ...holding });
-			retry = setTimeout(() => void complete(worker), RETRY_AFTER_MS);
+	stop(): void {
+		this.#ended.abort();
+		for (const timer of this.#timers) clearTimeout(timer);
+	}
+
+	#report(): void {
+		if (this.#ended.signal.aborted) return;
+		const alarm: ShellState | undefined = this.#alarm && { kind: 'worker-changed', why: this.#alarm };
+		this.#observe(alarm ?? this.#offer ?? this.#trouble ?? this.#holding);
+	}
+
+	async #register(): Promise<void> {
+		const { base } = this.#components;
+		try {
+			const scope = new URL('./', base).href;
+			const url = new URL('service-worker.js', base);
+			this.#follow(await this.#container.register(url, { scope, updateViaCache: 'none' }));
+		} catch (error) {
+			// Offline, a page that is already served by its worker is as good as registered.
+			const found = await this.#container.getRegistration(base).catch(() => undefined);
+			if (found?.active) this.#follow(found);
+			else this.#block(String(error));
 		}
-	};
+	}
 
-	const follow = (found: ServiceWorkerRegistration) => {
-		if (found.waiting && found.active) waiting(found.waiting);
-		else if (found.active) void complete(found.active);
-		const watch = (worker: ServiceWorker | null) =>
+	#block(why: string): void {
+		this.#holding = { kind: 'blocked', why, ...(this.#refused === undefined ? {} : { code: this.#refused }) };
+		this.#report();
+	}
+
+	#follow(found: ServiceWorkerRegistration): void {
+		const until = { signal: this.#ended.signal };
+		const newcomer = found.active ? (found.waiting ?? found.installing) : undefined;
+		if (found.active) void this.#begin(found.active, found, newcomer ?? undefined);
+		const watch = (worker: ServiceWorker | null, isFirst: boolean) =>
 			worker?.addEventListener(
 				'statechange',
 				() => {
-					if (worker.state === 'installed' && found.active) waiting(worker);
-					else if (worker.state === 'activated') void complete(worker);
-					// An update that failed leaves the build that runs as it is; only a first install leaves nothing.
-					else if (worker.state === 'redundant' && !found.active)
-						report({ kind: 'blocked', why: 'the files did not all come' });
+					if (worker.state === 'activated') void this.#begin(worker, found, undefined);
+					// An update that failed leaves what runs as it is; only a first install leaves nothing.
+					else if (worker.state === 'redundant' && isFirst && !found.active) this.#block('the files did not all come');
 				},
 				until
 			);
-		watch(found.installing);
-		found.addEventListener('updatefound', () => watch(found.installing), until);
-	};
-
-	serviceWorker
-		.register(new URL('service-worker.js', base), { scope: new URL('./', base).href, updateViaCache: 'none' })
-		.then(
-			follow,
-			(error: unknown) =>
-				// Offline, a page that is already served by its worker is as good as registered.
-				void serviceWorker.getRegistration(base).then(
-					(found) => (found?.active ? follow(found) : report({ kind: 'blocked', why: String(error) })),
-					() => report({ kind: 'blocked', why: String(error) })
-				)
+		watch(found.installing, !found.active);
+		if (newcomer && newcomer !== found.installing) watch(newcomer, false);
+		this.#container.addEventListener(
+			'controllerchange',
+			() => (this.#worker = this.#container.controller ?? this.#worker),
+			until
 		);
-	return registration;
+		found.addEventListener(
+			'updatefound',
+			() => {
+				watch(found.installing, !found.active);
+				if (found.active && found.installing) void this.#lookAt(found, found.installing);
+			},
+			until
+		);
+	}
+
+	/** A worker is at work: what runs, whether it is whole, whether there is a newer one. */
+	async #begin(worker: ServiceWorker, found: ServiceWorkerRegistration, newcomer: ServiceWorker | undefined) {
+		this.#worker = worker;
+		const { witness } = this.#components;
+		const about = await this.#ask('about');
+		// Nothing is held yet, or it is ending: there is nothing to compare.
+		if (about === undefined || about === null) return this.#complete();
+		const running = await witness.believed(about);
+		if (typeof running === 'string') return this.#raise(running);
+		this.#running = running;
+		if (Object(about).fellBack === true) this.#trouble ??= { kind: 'fell-back', name: running.manifest.name };
+		this.#tellStarted();
+		// In this order: a loader that takes over in between would leave the other questions without an answer.
+		await this.#complete();
+		await this.#lookAt(found, newcomer);
+		await this.#check();
+	}
+
+	/** Compares the loader. One that is new and rightly signed may take over at once: it runs the same release. */
+	async #lookAt(found: ServiceWorkerRegistration, newcomer: ServiceWorker | undefined): Promise<void> {
+		if (this.#running === undefined) return;
+		const { witness } = this.#components;
+		const alarm = await witness.lookAtLoader(this.#running, newcomer !== undefined);
+		if (alarm) this.#raise(alarm);
+		else if (newcomer && this.#alarm === undefined) (found.waiting ?? newcomer).postMessage({ fireweed: 'activate' });
+	}
+
+	#raise(alarm: LoaderAlarm): void {
+		this.#alarm ??= alarm;
+		this.#report();
+	}
+
+	/** Asks the worker to fetch what is missing, and asks again later while something is. */
+	async #complete(): Promise<void> {
+		const { have, want } = Object(await this.#ask('complete')) as { have?: unknown; want?: unknown };
+		const isWhole = Number.isInteger(have) && have === want;
+		if (isWhole) this.#holding = { kind: 'ready', release: this.#running && factsOf(this.#running) };
+		else if (Number.isInteger(have) && Number.isInteger(want))
+			this.#holding = { kind: 'installing', have: have as number, want: want as number };
+		else this.#holding = { kind: 'installing' };
+		this.#report();
+		if (!isWhole) this.#later(RETRY_AFTER_MS, () => this.#complete());
+	}
+
+	/** Asks the worker to look for a newer release. Its answer is checked: it may be of another version. */
+	async #check(): Promise<void> {
+		const found = Object(await this.#ask('check')) as Record<string, unknown>;
+		const { kind, cid, name, signers, development, code } = found;
+		if (kind === 'offered' && typeof cid === 'string' && typeof name === 'string' && isNames(signers)) {
+			const release = { name, signers, development: development === true, stale: false };
+			this.#offer = { kind: 'update-ready', release, apply: () => void this.#apply(cid) };
+		} else if (kind === 'refused') {
+			this.#trouble = { kind: 'update-refused', code: isCode(code) ? code : 'internal' };
+		} else if (kind === 'none' && this.#trouble?.kind === 'update-refused') {
+			this.#trouble = undefined;
+		}
+		this.#report();
+		if (kind === 'incoming') this.#later(RETRY_AFTER_MS, () => this.#check());
+		else this.#later(CHECK_EVERY_MS, () => this.#check());
+	}
+
+	async #apply(cid: string): Promise<void> {
+		if ((await this.#ask('switch', { cid })) === true) this.#components.reload();
+	}
+
+	#tellStarted(): void {
+		if (this.#started && this.#running) void this.#ask('started', { cid: this.#running.cid });
+	}
+
+	/** What a worker says without being asked: why it could not be installed. */
+	#hear({ data }: MessageEvent<unknown>): void {
+		const { fireweed, code } = Object(data) as { fireweed?: unknown; code?: unknown };
+		if (fireweed !== 'refused' || !isCode(code) || this.#running) return;
+		this.#refused = code;
+		if (this.#holding.kind === 'blocked') this.#block(this.#holding.why);
+	}
+
+	#ask(question: string, more: object = {}): Promise<unknown> {
+		return this.#worker === undefined
+			? Promise.resolve(undefined)
+			: askWorker(this.#worker, question, more, this.#ended.signal);
+	}
+
+	#later(ms: number, work: () => Promise<void>): void {
+		if (this.#ended.signal.aborted) return;
+		const timer = setTimeout(() => {
+			this.#timers.delete(timer);
+			void work();
+		}, ms);
+		this.#timers.add(timer);
+	}
 }
 
-/** One question to the worker. The answer is checked here: a message comes from code that may be of another version. */
-function ask(
-	worker: ServiceWorker,
-	question: 'complete',
-	signal: AbortSignal
-): Promise<{ have: number; want: number } | undefined> {
-	return new Promise((resolve) => {
-		const { port1, port2 } = new MessageChannel();
-		const end = (answer?: { have: number; want: number }) => {
-			port1.close();
-			resolve(answer);
-		};
-		port1.onmessage = ({ data }: MessageEvent<{ have?: unknown; want?: unknown } | null>) => {
-			const { have, want } = data ?? {};
-			end(
-				Number.isInteger(have) && Number.isInteger(want) ? { have: have as number, want: want as number } : undefined
-			);
-		};
-		signal.addEventListener('abort', () => end(), { once: true });
-		worker.postMessage({ fireweed: question }, [port2]);
-	});
+function factsOf({ manifest, signers, stale, development, parts }: VerifiedRelease): RunningRelease {
+	return { name: manifest.name, signers, stale, development, keys: parts.keys, manifest: parts.manifest };
+}
+
+function isNames(value: unknown): value is readonly string[] {
+	return Array.isArray(value) && value.every((name) => typeof name === 'string');
 }
 
 function browser(): ShellComponents {
+	const base = new URL('./', location.href).href;
+	const witness: Witness = {
+		base,
+		root: firstKeys(),
+		floor: FLOOR,
+		fetch: (url) => fetch(url, { cache: 'no-store', credentials: 'same-origin' }),
+		memory: tabMemory(),
+		now: Date.now
+	};
 	return {
 		isSecureContext: globalThis.isSecureContext,
 		serviceWorker: 'serviceWorker' in navigator ? navigator.serviceWorker : undefined,
-		base: new URL('./', location.href).href,
-		reload: () => location.reload()
+		base,
+		reload: () => location.reload(),
+		witness: {
+			believed: (said) => believed(said, witness),
+			lookAtLoader: (running, replaced) => lookAtLoader(running, replaced, witness)
+		}
 	};
+}
+
+/** Reading the name alone throws where a browser withholds it. */
+function tabMemory(): Storage | undefined {
+	try {
+		return localStorage;
+	} catch {
+		return undefined;
+	}
 }

@@ -11,7 +11,7 @@ import type { Place } from './chat/answering.ts';
 import { Contribution } from './contribute/contribution.svelte.ts';
 import { Library } from './models/library.svelte.ts';
 import { Receipts } from './receipts/receipts.svelte.ts';
-import type { ShellState } from './shell/notices.ts';
+import type { ReleaseFacts, ShellState } from '#lib/ports/shell.ts';
 import { Remembered } from './remembered.ts';
 import { codeOfThrown } from './words.ts';
 import type { Code } from '#lib/protocol/errors.ts';
@@ -34,6 +34,8 @@ export class Session {
 	mesh = $state.raw<MeshState>({ state: 'off', peers: [], relays: [], offers: [] });
 	contributing = $state.raw<ContributeState>({ state: 'off' });
 	shell = $state.raw<ShellState>({ kind: 'installing' });
+	/** A newer release that others have and this address does not offer. */
+	news = $state.raw<ReleaseFacts | undefined>(undefined);
 	online = $state(true);
 	storage = $state<StorageState>('fine');
 	/** Another tab keeps the store of this profile. */
@@ -81,6 +83,19 @@ export class Session {
 
 	readonly #create: () => void;
 
+	/** Keeps where the shell stands; locks the keys once the loader is not the one this page knows. */
+	hearShell(state: ShellState): void {
+		this.shell = state;
+		const runs = state.kind === 'ready' ? state.release : undefined;
+		if (runs) void this.#ready.then((app) => app.runs(runs)).catch(() => {});
+		if (state.kind === 'worker-changed') void this.#ready.then((app) => app.lock()).catch(() => {});
+	}
+
+	/** Calls back once the tab runs. */
+	whenRunning(then: () => void): void {
+		void this.#ready.then(then).catch(() => {});
+	}
+
 	/** Starts the tab and follows it. Returns how to stop. */
 	start(): () => void {
 		this.online = navigator.onLine;
@@ -98,6 +113,7 @@ export class Session {
 			app.engine.observe((value) => (this.engine = value)),
 			app.mesh.observe((value) => (this.mesh = value)),
 			app.contribution.observe((value) => (this.contributing = value)),
+			app.news.observe((value) => (this.news = value)),
 			this.contribution.follow(app),
 			this.library.follow(app),
 			() => clearInterval(leader)

@@ -178,6 +178,11 @@ export const WORDS: Readonly<Record<Code, Words>> = {
 		safe: 'Nothing was sent.',
 		todo: 'Open Fireweed at an address that begins with https.'
 	},
+	locked: {
+		happened: 'The keys in this tab are locked, because this address changed what keeps Fireweed on this device.',
+		safe: NOTHING_SENT,
+		todo: 'Choose This device, or open Fireweed from a file or an address you trust.'
+	},
 	internal: {
 		happened: 'Something went wrong inside the app.',
 		safe: 'What was saved is kept.',

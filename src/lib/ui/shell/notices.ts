@@ -2,13 +2,9 @@
  * The one sentence at the top: which of the present causes a person should hear of, and what one action helps. Pure.
  */
 import type { StorageState } from '#lib/node/app.ts';
+import type { LoaderAlarm, ReleaseFacts, ShellState } from '#lib/ports/shell.ts';
 import type { Code } from '#lib/protocol/errors.ts';
 import { wordsFor } from '../words.ts';
-
-/** Where the offline shell stands, as src/lib/survival/shell.ts reports it; the screens import nothing from there. */
-export type ShellState =
-	| { readonly kind: 'unsupported' | 'insecure-context' | 'installing' | 'ready' | 'blocked' }
-	| { readonly kind: 'update-ready'; readonly apply: () => void };
 
 /** What a click on the strip's button does. */
 export type NoticeAction = 'reload' | 'update' | 'use-relay' | 'receipts' | 'models' | 'dismiss';
@@ -27,7 +23,9 @@ export interface Facts {
 	readonly broken: Code | undefined;
 	readonly notKept: Code | undefined;
 	readonly insecure: boolean;
-	readonly shell: ShellState['kind'];
+	readonly shell: ShellState;
+	/** A newer release that peers speak of and this address does not offer. */
+	readonly news: ReleaseFacts | undefined;
 	readonly relaysToConfirm: readonly string[];
 	readonly online: boolean;
 	/** Every relay this tab uses is down, although it uses some. */
@@ -54,12 +52,30 @@ const STORAGE: Readonly<Record<StorageState, string | undefined>> = {
 		'The browser took away the place where conversations are kept; what you see is still here, reload to try again.'
 };
 
+const ALARMS: Readonly<Record<LoaderAlarm, string>> = {
+	'not-signed': 'What keeps Fireweed on this device says it runs a version that its makers did not sign.',
+	'other-loader': 'This address put something else in the place of what keeps Fireweed on this device.'
+};
+
+function listed(names: readonly string[]): string {
+	return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}
+
 /** Every notice whose cause stands, the most pressing first. */
 export function notices(facts: Facts): readonly Notice[] {
 	const found: Notice[] = [];
 	const say = (when: boolean, notice: Notice) => void (when && found.push(notice));
 	const broken = wordsFor(facts.broken);
 	const notKept = wordsFor(facts.notKept);
+	if (facts.shell.kind === 'worker-changed') {
+		found.push({
+			id: 'worker-changed',
+			tone: 'failed',
+			text: `${ALARMS[facts.shell.why]} Your keys are locked in this tab: nothing is signed or lent. Close Fireweed here, and open it from a file or an address you trust.`,
+			action: 'dismiss',
+			label: 'Understood'
+		});
+	}
 	say(facts.insecure, {
 		id: 'insecure',
 		tone: 'failed',
@@ -124,12 +140,52 @@ export function notices(facts: Facts): readonly Notice[] {
 		action: 'dismiss',
 		label: 'Fine'
 	});
-	say(facts.shell === 'update-ready', {
-		id: 'update',
-		tone: 'calm',
-		text: 'A new version is ready on this device.',
-		action: 'update',
-		label: 'Start it'
+	if (facts.shell.kind === 'update-ready') {
+		const { name, signers, development } = facts.shell.release;
+		found.push({
+			id: `update:${name}`,
+			tone: 'calm',
+			text: development
+				? 'Another build of this development version is ready on this device. Anyone can sign one, so start it only if it is yours.'
+				: `Version ${name} is ready on this device, signed by ${listed(signers)}. The one you have stays beside it.`,
+			action: 'update',
+			label: 'Start it'
+		});
+	}
+	if (facts.shell.kind === 'fell-back') {
+		found.push({
+			id: 'fell-back',
+			tone: 'degraded',
+			text: `A newer version did not start on this device, so version ${facts.shell.name} is back. Everything of yours is here.`,
+			action: 'dismiss',
+			label: 'Understood'
+		});
+	}
+	if (facts.shell.kind === 'update-refused') {
+		const refused = wordsFor(facts.shell.code);
+		found.push({
+			id: `update-refused:${facts.shell.code}`,
+			tone: 'degraded',
+			text: `This address offered something else as a new version. ${refused.happened} ${refused.safe}`,
+			action: 'dismiss',
+			label: 'Understood'
+		});
+	}
+	if (facts.news && facts.shell.kind !== 'update-ready') {
+		found.push({
+			id: `news:${facts.news.name}`,
+			tone: 'degraded',
+			text: `Others already have version ${facts.news.name}, signed by ${listed(facts.news.signers)}. This address does not offer it, so somebody may be keeping it from you; ask for it at another address.`,
+			action: 'dismiss',
+			label: 'Understood'
+		});
+	}
+	say(facts.shell.kind === 'ready' && facts.shell.release?.stale === true, {
+		id: 'stale',
+		tone: 'degraded',
+		text: 'The makers of this version meant to be heard of again before today. It goes on working; look whether another address has a newer one, and whether this device’s date is right.',
+		action: 'dismiss',
+		label: 'Understood'
 	});
 	say(facts.sharedOrigin, {
 		id: 'shared-origin',
@@ -145,7 +201,16 @@ export function notices(facts: Facts): readonly Notice[] {
 		action: 'dismiss',
 		label: 'Understood'
 	});
-	say((facts.shell === 'blocked' || facts.shell === 'unsupported') && !facts.insecure, {
+	const unsigned = facts.shell.kind === 'blocked' ? facts.shell.code : undefined;
+	say(unsigned !== undefined, {
+		id: `unsigned:${unsigned}`,
+		tone: 'failed',
+		text: `What this address serves is not a signed Fireweed, so it is not kept here. ${wordsFor(unsigned).happened} Do not enter anything you want to keep to yourself.`,
+		action: 'dismiss',
+		label: 'Understood'
+	});
+	const notKeeping = facts.shell.kind === 'blocked' || facts.shell.kind === 'unsupported';
+	say(notKeeping && unsigned === undefined && !facts.insecure, {
 		id: 'no-worker',
 		tone: 'degraded',
 		text: 'This browser does not let Fireweed keep itself, so it will not open without a connection.',

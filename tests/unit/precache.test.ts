@@ -1,41 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { handlerFor, serveOffline, type OfflineScope, type PrecacheEntry } from '#workers/offline.ts';
-import { precache, type Precache } from '#workers/precache.ts';
 import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import { clearExcept, precache, type Precache, type PrecacheEntry } from '#workers/precache.ts';
+import { Caches } from '../doubles/caches.ts';
 
 const SCOPE = 'http://host/ipfs/cid/';
-
-/** Cache storage in memory: as much of it as the worker uses. */
-class Caches {
-	readonly all = new Map<string, Map<string, Response>>();
-	full = false;
-	async keys() {
-		return [...this.all.keys()];
-	}
-	async delete(name: string) {
-		return this.all.delete(name);
-	}
-	async open(name: string) {
-		const held = this.all.get(name) ?? new Map<string, Response>();
-		this.all.set(name, held);
-		return {
-			match: async (url: string) => held.get(url)?.clone(),
-			put: async (url: string, response: Response) => {
-				if (this.full) throw new DOMException('', 'QuotaExceededError');
-				held.set(url, response);
-			},
-			delete: async (url: string) => held.delete(url),
-			keys: async () => [...held.keys()].map((url) => ({ url }))
-		} as unknown as Cache;
-	}
-	/** What a cache holds, as address → text. */
-	async texts(name: string) {
-		const held = [...(this.all.get(name) ?? [])];
-		return Object.fromEntries(
-			await Promise.all(held.map(async ([url, response]) => [url, await response.clone().text()]))
-		);
-	}
-}
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('base64url');
 const entry = (url: string, text: string, bytes = text.length): PrecacheEntry => ({
@@ -83,9 +52,9 @@ describe('precache', () => {
 	test('an install takes the small files; the rest comes when asked for', async () => {
 		const from = server(FILES);
 		const { shell } = shellOf(from);
-		expect(await shell.fill('small')).toEqual({ have: 2, want: 2 });
+		expect(await shell.fill('small')).toMatchObject({ have: 2, want: 2 });
 		expect(from.asked).not.toContain(`${SCOPE}_app/engine.wasm`);
-		expect(await shell.fill('all')).toEqual({ have: 3, want: 3 });
+		expect(await shell.fill('all')).toMatchObject({ have: 3, want: 3 });
 		expect(from.asked).toHaveLength(3);
 	});
 
@@ -93,10 +62,10 @@ describe('precache', () => {
 		const from = server(FILES);
 		const { shell } = shellOf(from);
 		delete from.state.files[`${SCOPE}_app/a.js`];
-		expect(await shell.fill('all')).toEqual({ have: 2, want: 3 });
+		expect(await shell.fill('all')).toMatchObject({ have: 2, want: 3 });
 		from.state.files[`${SCOPE}_app/a.js`] = 'script';
 		from.asked.length = 0;
-		expect(await shell.fill('all')).toEqual({ have: 3, want: 3 });
+		expect(await shell.fill('all')).toMatchObject({ have: 3, want: 3 });
 		expect(from.asked).toEqual([`${SCOPE}_app/a.js`]);
 	});
 
@@ -144,7 +113,7 @@ describe('precache', () => {
 		caches.all.get(name)?.set(SCOPE, new Response('<poison>'));
 		from.state.offline = true;
 		await expect(shell.read(SCOPE)).rejects.toThrow('Failed to fetch');
-		expect(await shell.fill('all')).toEqual({ have: 2, want: 3 });
+		expect(await shell.fill('all')).toMatchObject({ have: 2, want: 3 });
 	});
 
 	test('an update takes over what did not change and clears its own older builds only', async () => {
@@ -156,10 +125,10 @@ describe('precache', () => {
 		from.state.files[SCOPE] = '<newer>';
 		from.asked.length = 0;
 		const newer = shellOf(from, caches, [entry('./', '<newer>'), ...ENTRIES.slice(1)]).shell;
-		expect(await newer.fill('all')).toEqual({ have: 3, want: 3 });
+		expect(await newer.fill('all')).toMatchObject({ have: 3, want: 3 });
 		expect(from.asked).toEqual([SCOPE]);
 		expect(await (await shell.read(SCOPE)).text(), 'the build that runs is untouched').toBe('<page>');
-		await newer.clearOlder();
+		await clearExcept([newer], SCOPE, caches as never);
 		expect(await caches.keys()).toHaveLength(1 + others.length);
 		expect(await caches.keys()).toEqual(expect.arrayContaining(others));
 	});
@@ -170,13 +139,13 @@ describe('precache', () => {
 		const caches = new Caches();
 		const from = server({ ...FILES, [gpu]: 'old' });
 		const { shell } = shellOf(from, caches, [...ENTRIES, first as PrecacheEntry]);
-		expect(await shell.fill('all')).toEqual({ have: 3, want: 3 });
+		expect(await shell.fill('all')).toMatchObject({ have: 3, want: 3 });
 		expect(from.asked).not.toContain(gpu);
 		expect(await (await shell.read(gpu)).text()).toBe('old');
-		expect(await shell.fill('all')).toEqual({ have: 4, want: 4 });
+		expect(await shell.fill('all')).toMatchObject({ have: 4, want: 4 });
 		from.state.files[gpu] = 'new';
 		const newer = shellOf(from, caches, [...ENTRIES, second as PrecacheEntry]).shell;
-		expect(await newer.fill('all')).toEqual({ have: 4, want: 4 });
+		expect(await newer.fill('all')).toMatchObject({ have: 4, want: 4 });
 		from.state.offline = true;
 		expect(await (await newer.read(gpu)).text()).toBe('new');
 	});
@@ -186,7 +155,7 @@ describe('precache', () => {
 		const { shell, caches } = shellOf(from);
 		caches.full = true;
 		expect(await (await shell.read(SCOPE)).text()).toBe('<page>');
-		expect(await shell.fill('all')).toEqual({ have: 0, want: 3 });
+		expect(await shell.fill('all')).toMatchObject({ have: 0, want: 3 });
 	});
 
 	test('two who want the same file at the same time share one fetch, and both can read it', async () => {
@@ -211,116 +180,68 @@ describe('precache', () => {
 		const response = await shell.read(SCOPE);
 		expect([response.redirected, response.headers.get('content-type')]).toEqual([false, 'text/x']);
 	});
-});
 
-describe('the table', () => {
-	const { shell } = shellOf(server(FILES));
-	const row = (address: string, opensPage = false, method = 'GET') =>
-		handlerFor({ address, opensPage, method }, SCOPE, shell)?.name.split(':')[0];
-
-	test.each([
-		[SCOPE, true, 'page'],
-		[`${SCOPE}index.html`, true, 'page'],
-		[SCOPE, false, 'shell'],
-		[`${SCOPE}_app/a.js`, false, 'shell'],
-		[`${SCOPE}directory.json`, false, 'directory'],
-		[`${SCOPE}directory.json`, true, undefined],
-		[`${SCOPE}unknown`, true, undefined],
-		[`${SCOPE}_app/unknown.js`, false, undefined],
-		['http://host/ipfs/other/', true, undefined],
-		['http://host/', true, undefined],
-		['http://elsewhere/_app/a.js', false, undefined]
-	])('%s (opens a page: %s) goes to %s', (address, opensPage, expected) => {
-		expect(row(address, opensPage)).toBe(expected);
-	});
-
-	test('only GET is answered', () => {
-		expect(row(SCOPE, true, 'POST')).toBeUndefined();
-		expect(row(`${SCOPE}_app/a.js`, false, 'HEAD')).toBeUndefined();
+	test('data without end is cut off, and 404 is not offline', async () => {
+		const { shell } = shellOf(server({ ...FILES, [SCOPE]: '<page>'.repeat(100) }));
+		await expect(shell.read(SCOPE)).rejects.toMatchObject({ code: 'precache-mismatch' });
+		let pulled = 0;
+		const endless = async () =>
+			new Response(
+				new ReadableStream({
+					pull: (controller) => {
+						pulled += 1;
+						controller.enqueue(new Uint8Array(4));
+					}
+				})
+			);
+		const cut = shellOf({ ...server(FILES), fetch: endless }).shell;
+		await expect(cut.read(SCOPE)).rejects.toMatchObject({ code: 'precache-mismatch' });
+		expect(pulled).toBeLessThan(10);
+		const gone = server(FILES);
+		delete gone.state.files[SCOPE];
+		await expect(shellOf(gone).shell.read(SCOPE)).rejects.toMatchObject({ code: 'precache-mismatch' });
+		expect(await shellOf(gone).shell.fill('small')).toEqual({ have: 1, want: 2, wrong: 1 });
 	});
 });
 
-describe('the worker', () => {
-	/** Runs serveOffline on a made-up scope and gives its events back as functions. */
-	function worker(from: ReturnType<typeof server>) {
-		const listeners = new Map<string, (event: never) => void>();
-		const caches = new Caches();
-		const done = { claimed: 0, skipped: 0 };
-		const self = {
-			registration: { scope: SCOPE },
-			caches,
-			crypto,
-			clients: { claim: async () => void (done.claimed += 1) },
-			skipWaiting: async () => void (done.skipped += 1),
-			fetch: (input: string | { url: string }, init?: RequestInit) =>
-				from.fetch(typeof input === 'string' ? input : input.url, init),
-			addEventListener: (type: string, listener: (event: never) => void) => listeners.set(type, listener)
+describe('a gzip twin', () => {
+	const WASM = `${SCOPE}_app/engine.wasm`;
+	const TEXT = 'engine '.repeat(1_000);
+	const packed = gzipSync(TEXT);
+	const wanted = { ...entry('./_app/engine.wasm', TEXT), packed: packed.length };
+	const unpack = (bytes: ArrayBuffer) =>
+		new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip')));
+
+	function from(files: Record<string, Uint8Array | string>, headers: Record<string, string> = {}) {
+		const asked: string[] = [];
+		const fetch = async (url: string) => {
+			asked.push(url);
+			const body = files[url];
+			return body === undefined
+				? new Response('no', { status: 404 })
+				: new Response(body as BodyInit, { headers: { 'content-type': 'application/octet-stream', ...headers } });
 		};
-		serveOffline(self as unknown as OfflineScope, ENTRIES);
-		const fire = async (type: string, event: object = {}) => {
-			const work: Promise<unknown>[] = [];
-			listeners.get(type)?.({ ...event, waitUntil: (each: Promise<unknown>) => work.push(each) } as never);
-			await Promise.all(work);
-		};
-		const open = async (url: string, mode = 'navigate') => {
-			let answer: Promise<Response> | undefined;
-			await fire('fetch', {
-				request: { url, mode, method: 'GET' },
-				respondWith: (each: Promise<Response>) => (answer = each)
-			});
-			return answer;
-		};
-		return { fire, open, caches, done };
+		const digest = (bytes: ArrayBuffer) => crypto.subtle.digest('SHA-256', bytes);
+		const shell = precache([wanted], SCOPE, { caches: new Caches() as never, fetch, digest, unpack });
+		return { asked, shell };
 	}
 
-	test('an install that lacks a file fails, and what came is not fetched again', async () => {
-		const from = server(FILES);
-		const { fire } = worker(from);
-		delete from.state.files[SCOPE];
-		await expect(fire('install')).rejects.toThrow('1 of 2');
-		from.state.files[SCOPE] = '<page>';
-		from.asked.length = 0;
-		await fire('install');
-		expect(from.asked).toEqual([SCOPE]);
+	test('is fetched instead, unpacked, checked and given the type of what it holds', async () => {
+		const { asked, shell } = from({ [`${WASM}.gz`]: packed, [WASM]: TEXT });
+		const response = await shell.read(WASM);
+		expect([await response.text(), response.headers.get('content-type')]).toEqual([TEXT, 'application/wasm']);
+		expect(asked).toEqual([`${WASM}.gz`]);
 	});
 
-	test('the page opens offline whatever its query says', async () => {
-		const from = server(FILES);
-		const { fire, open, done } = worker(from);
-		await fire('install');
-		await fire('activate');
-		from.state.offline = true;
-		expect(done.claimed).toBe(1);
-		expect(await (await open(`${SCOPE}?relay=%2Fip4%2F1#/contribute`))?.text()).toBe('<page>');
-	});
-
-	test('a page that is gone here and newer there is let through; a changed script is not', async () => {
-		const { open, caches } = worker(server({ [SCOPE]: '<newer>', [`${SCOPE}_app/a.js`]: 'evil' }));
-		expect(await (await open(SCOPE))?.text()).toBe('<newer>');
-		expect((await open(`${SCOPE}_app/a.js`, 'cors'))?.status).toBe(502);
-		expect([...caches.all.values()].every((held) => held.size === 0)).toBe(true);
-	});
-
-	test('the directory is asked for anew, and the last one heard stands in', async () => {
-		const from = server({ [`${SCOPE}directory.json`]: '1' });
-		const { open, fire } = worker(from);
-		const ask = async () => (await open(`${SCOPE}directory.json`, 'cors'))?.text();
-		expect(await ask()).toBe('1');
-		from.state.files[`${SCOPE}directory.json`] = '2';
-		expect(await ask()).toBe('2');
-		from.state.offline = true;
-		await fire('activate');
-		expect(await ask()).toBe('2');
-	});
-
-	test('messages: complete answers with what is held, activate ends the waiting, others do nothing', async () => {
-		const { fire, done } = worker(server(FILES));
-		const answers: unknown[] = [];
-		const ports = [{ postMessage: (answer: unknown) => answers.push(answer) }];
-		for (const data of [null, 'x', { fireweed: 'y' }]) await fire('message', { data, ports });
-		expect([answers, done.skipped]).toEqual([[], 0]);
-		await fire('message', { data: { fireweed: 'complete' }, ports });
-		await fire('message', { data: { fireweed: 'activate' }, ports });
-		expect([answers, done.skipped]).toEqual([[{ have: 3, want: 3 }], 1]);
+	const bomb = gzipSync(new Uint8Array(10_000_000));
+	test.each<[string, Uint8Array | undefined]>([
+		['missing', undefined],
+		['of something else', gzipSync('other')],
+		['not packed at all', new TextEncoder().encode('x')],
+		['a bomb', bomb]
+	])('that is %s costs one request', async (_what, twin) => {
+		const { asked, shell } = from({ ...(twin && { [`${WASM}.gz`]: twin }), [WASM]: TEXT });
+		expect(await (await shell.read(WASM)).text()).toBe(TEXT);
+		expect(asked).toEqual([`${WASM}.gz`, WASM]);
 	});
 });
