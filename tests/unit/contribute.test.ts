@@ -3,6 +3,8 @@ import { expect, it } from 'vitest';
 import { capabilityAdvertisement, statedSelfTest } from '#lib/protocol/capability.ts';
 import { read } from '#lib/protocol/envelope.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
+import { Offers } from '#lib/node/offers.ts';
+import { NodeClock } from '../doubles/clock.ts';
 import { endOf, World } from '../doubles/node.ts';
 
 it('states what its engine proved, what computes, how fast, and which bytes', async () => {
@@ -81,4 +83,20 @@ it('finishes the running job when it is paused in the middle', async () => {
 it('rounds what it proved to its own disadvantage', () => {
 	const proof = { kind: 'reference', positions: 80, worst: 0.0000241, tolerance: 0.001 } as const;
 	expect(statedSelfTest(proof)).toEqual({ kind: 'reference', positions: 80, worstMicro: 25, toleranceMicro: 1000 });
+});
+
+it('is heard at once after its wall clock was set back: statements are counted, not only timed', async () => {
+	const world = new World('set back');
+	const clock = new NodeClock(world.clock);
+	const [lender, listener] = [await world.node({ clock }), await world.node()];
+	const offers = new Offers(listener.ports, () => undefined);
+	offers.follow(listener.mesh);
+	const refused = () => listener.log.filter(({ event }) => event === 'capability-refused');
+	await world.clock.until(lender.contribution.start());
+	await world.clock.pass(20_000);
+	clock.aheadMs -= 60_000;
+	await world.clock.pass(55_000);
+	expect(refused()).toEqual([]);
+	expect(offers.list().map(({ executor }) => executor)).toEqual([lender.identity.peer]);
+	await world.clock.until(lender.contribution.stop());
 });

@@ -31,7 +31,10 @@ export function advertise(
 ): () => void {
 	const stopping = new AbortController();
 	const { threads, adapter, f16, subgroups } = ready.device;
+	let sequence = 0;
 	const state = async (): Promise<void> => {
+		// Wall time makes it grow over reloads without reading anything back; a clock that is set back must not make us unheard for as long.
+		sequence = Math.max(sequence + 1, ports.clock.now());
 		const body: CapabilityAdvertisement = {
 			models: [
 				{
@@ -54,8 +57,7 @@ export function advertise(
 			wasmSimd: true,
 			wasmThreads: threads,
 			addresses: [...ports.mesh.addresses()].slice(0, 8),
-			// Wall time makes it grow over reloads without reading anything back.
-			sequence: ports.clock.now(),
+			sequence,
 			issuedAt: ports.clock.now(),
 			ttlMs: TTL_MS,
 			extensions: {}

@@ -26,6 +26,8 @@ export class Asker {
 	readonly waiting = new Map<string, Signed<Checkpoint>>();
 	/** The newest acknowledged checkpoint, with its acknowledgement. */
 	claim: { readonly checkpoint: Signed<Checkpoint>; readonly acknowledgement: Signed<Acknowledgement> } | undefined;
+	/** CID of the claim that stands in the store; set by whoever puts it there. */
+	kept: string | undefined;
 	countersignature: Signed<ExecutionReceipt> | undefined;
 
 	readonly #assignment: Signed<AssignJob>;

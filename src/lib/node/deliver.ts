@@ -86,7 +86,7 @@ export async function deliver(
 			code: ending.code
 		});
 		tell({ type: 'ended', job, status: ending.status, tokens: answer.count, price, receipt: cid, code: ending.code });
-		await handOver(receipt, asker, channel, ports);
+		await handOver(receipt, asker, terms, channel, ports);
 	} catch (error) {
 		const code = codeOf(error);
 		const receipt = await keepClaim(asker, terms, ports);
@@ -127,6 +127,8 @@ async function run(
 			if (checkpoint === undefined) continue;
 			asker.waiting.set(checkpoint.cid.toString(), checkpoint);
 			progress(answer.count);
+			// Should this tab be killed in the middle, what it has earned stands on its disk.
+			await keepClaim(asker, terms, ports);
 			const heard = await asker.until(() => asker.waiting.size <= UNACKNOWLEDGED || stop.aborted, ACKNOWLEDGE_MS);
 			if (!heard && asker.gone === undefined) throw new Refusal('no-acknowledgement');
 		}
@@ -219,12 +221,13 @@ async function accepted(terms: Terms, ports: ExecutorPorts) {
 }
 
 /**
- * Sends the receipt and waits for the other signature. Without one it stands with one signature, which is said where it is shown: by
- * then the asker has the whole answer, so this is what a cheat can gain, and no more than the last interval was unsigned.
+ * Sends the receipt and waits for the other signature. Without one it stands with one signature, which is said where it is shown, and the last
+ * acknowledged checkpoint beside it: by then the asker has the whole answer, and what it gains by keeping its signature back is the last interval.
  */
 async function handOver(
 	receipt: Signed<ExecutionReceipt>,
 	asker: Asker,
+	terms: Terms,
 	channel: Channel,
 	ports: ExecutorPorts
 ): Promise<void> {
@@ -235,17 +238,21 @@ async function handOver(
 	await asker.until(() => asker.countersignature !== undefined, COUNTERSIGN_MS);
 	const { countersignature } = asker;
 	if (countersignature?.cid.equals(receipt.cid) === true) {
-		await keepSealed({ receipt, countersignature, replaces: undefined }, 'executor', ports);
-	}
+		await keepSealed({ receipt, countersignature, replaces: asker.kept }, 'executor', ports);
+	} else await keepClaim(asker, terms, ports);
 	await channel.close();
 }
 
-/** Keeps the last acknowledged checkpoint: what is claimable of a job whose asker vanished. Returns its CID. */
+/** Keeps the last acknowledged checkpoint, in place of the one kept before: what is claimable when either side vanishes. Returns its CID. */
 async function keepClaim(asker: Asker, terms: Terms, ports: ExecutorPorts): Promise<string | undefined> {
-	if (asker.claim === undefined) return undefined;
+	const { claim, kept: replaces } = asker;
+	if (claim === undefined) return undefined;
+	const cid = claim.checkpoint.cid.toString();
+	if (cid === replaces) return cid;
+	asker.kept = cid;
 	const startPosition = terms.assignment.body.continueFrom.length;
-	await keepPartial({ ...asker.claim, bid: terms.bid, startPosition, replaces: undefined }, 'executor', ports);
-	return asker.claim.checkpoint.cid.toString();
+	await keepPartial({ ...claim, bid: terms.bid, startPosition, replaces }, 'executor', ports);
+	return cid;
 }
 
 interface Progress {
