@@ -67,6 +67,10 @@ export class Checker implements Witness {
 		this.refusals.set(event.code, (this.refusals.get(event.code) ?? 0) + 1);
 	}
 
+	tried({ plan }: Inhabitant): void {
+		if (plan.cheat !== undefined) this.#harm.of(plan.cheat).heldUp++;
+	}
+
 	/** Everything that can still come of the job has come: judges it and forgets it. */
 	async close(dossier: Dossier, deadlineMs: number, mostPrice: number): Promise<void> {
 		const { asker } = dossier;

@@ -6,7 +6,9 @@ import type { Cheat } from './script.ts';
 export interface HarmDone {
 	/** Jobs of honest askers that this cheat was given. */
 	jobs: number;
-	/** Of them, not finished in the end. */
+	/** Times somebody came to it with a job and was only held up. */
+	heldUp: number;
+	/** Of the jobs, not finished in the end. */
 	unfinished: number;
 	/** Tokens shown to honest askers that the model did not draw. */
 	falseTokens: number;
@@ -22,7 +24,7 @@ export class Harm {
 	readonly byCheat = new Map<Cheat, HarmDone>();
 
 	of(cheat: Cheat): HarmDone {
-		const none = { jobs: 0, unfinished: 0, falseTokens: 0, overbilled: 0, unpaidTokens: 0, served: 0 };
+		const none = { jobs: 0, heldUp: 0, unfinished: 0, falseTokens: 0, overbilled: 0, unpaidTokens: 0, served: 0 };
 		const done = this.byCheat.get(cheat) ?? none;
 		this.byCheat.set(cheat, done);
 		return done;

@@ -6,7 +6,7 @@ import { SeededRandom } from '../doubles/chance.ts';
 import { NodeClock } from '../doubles/clock.ts';
 import type { TestNode, World } from '../doubles/node.ts';
 import { Shelves } from '../doubles/shelves.ts';
-import { disguise, type Disguise } from './hostile/disguise.ts';
+import { disguise } from './hostile/disguise.ts';
 import { breaks, type Sabotage } from './sabotage.ts';
 import type { NodePlan, Script } from './script.ts';
 
@@ -14,6 +14,8 @@ import type { NodePlan, Script } from './script.ts';
 export interface Witness {
 	ran(by: Inhabitant, request: GenerateRequest, tokens: readonly number[]): void;
 	told(by: Inhabitant, event: ContributeEvent): void;
+	/** Somebody came to a cheat with a job and is only held up. */
+	tried(cheat: Inhabitant): void;
 }
 
 export class Inhabitant {
@@ -24,7 +26,7 @@ export class Inhabitant {
 	/** Who follows the statements of others, and what it has heard. */
 	readonly offers: Offers | undefined;
 	readonly sabotage: Sabotage | undefined;
-	readonly #disguise: Disguise | undefined;
+	readonly #stop = new AbortController();
 	readonly #world: World;
 	/** Virtual ms at which it left. */
 	leftAt: number | undefined;
@@ -43,7 +45,6 @@ export class Inhabitant {
 		node: TestNode,
 		offers: Offers | undefined,
 		world: World,
-		mask: Disguise | undefined,
 		sabotage: Sabotage | undefined
 	) {
 		this.plan = plan;
@@ -53,7 +54,6 @@ export class Inhabitant {
 		this.offers = offers;
 		this.sabotage = sabotage;
 		this.#world = world;
-		this.#disguise = mask;
 	}
 
 	static async join(
@@ -66,8 +66,11 @@ export class Inhabitant {
 	): Promise<Inhabitant> {
 		const clock = new NodeClock(world.clock, plan.skew);
 		const chance = new SeededRandom(`${script.scenario}/${script.seed}/engine/${plan.id}`);
-		const mask = plan.cheat === undefined ? undefined : disguise(plan.cheat, world, clock, chance);
 		const late: { self?: Inhabitant; offers?: Offers } = {};
+		const mask =
+			plan.cheat === undefined
+				? undefined
+				: disguise(plan.cheat, world, clock, chance, () => late.self !== undefined && witness.tried(late.self));
 		const shelves = new Shelves();
 		const node = await world.node({
 			account: `${script.seed}/${plan.account}`,
@@ -98,15 +101,15 @@ export class Inhabitant {
 		});
 		const offers = follows ? new Offers(node.ports, () => undefined) : undefined;
 		if (offers !== undefined) late.offers = offers;
-		const self = new Inhabitant(plan, clock, shelves, node, offers, world, mask, sabotage);
+		const self = new Inhabitant(plan, clock, shelves, node, offers, world, sabotage);
 		late.self = self;
 		node.mesh.observe((event) => {
 			if (event.type === 'peer-down' && event.why !== 'closed') offers?.forget(event.peer);
 		});
 		await node.mesh.start();
 		offers?.follow(node.ports.mesh);
-		mask?.begin?.(node);
-		if (plan.lends && mask?.lends !== false) {
+		mask?.begin?.(node, self.#stop.signal).catch(() => undefined);
+		if (plan.lends) {
 			await node.contribution.start();
 			self.lending = true;
 		}
@@ -129,7 +132,7 @@ export class Inhabitant {
 	leave(): void {
 		if (!this.here) return;
 		this.leftAt = this.#world.clock.monotonic();
-		this.#disguise?.end?.();
+		this.#stop.abort();
 		this.lending = false;
 		if (this.plan.leaves === 'closed') void this.node.mesh.stop();
 		else this.#world.network.vanish(this.peer);

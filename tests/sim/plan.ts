@@ -1,6 +1,7 @@
 /** The workload generator: from a scenario's rates and a seed to a script. Pure. */
 import { SeededRandom } from '../doubles/chance.ts';
 import type { Skew } from '../doubles/clock.ts';
+import { TRADES } from './hostile/disguise.ts';
 import { SCENARIOS, type FaultType, type Scenario, type ScenarioName } from './scenarios.ts';
 import type { Cheat, FaultPlan, JobPlan, NodePlan, Script } from './script.ts';
 
@@ -83,7 +84,9 @@ function nodeOf(
 	const within = ([low, high]: readonly [number, number]) => low + chance.unit() * (high - low);
 	const sick = chance.unit() < scenario.sick;
 	const cheat = chance.unit() < scenario.hostile ? chance.of<Cheat>(scenario.cheats) : undefined;
-	const lends = chance.unit() < scenario.lends;
+	const trade = cheat === undefined ? undefined : TRADES[cheat];
+	const byChance = chance.unit() < scenario.lends;
+	const lends = trade?.lends ?? byChance;
 	return {
 		id,
 		// One in ten is the second device of the node before it.
@@ -92,7 +95,7 @@ function nodeOf(
 		leavesAt,
 		leaves: chance.unit() < 0.5 ? 'closed' : 'killed',
 		lends,
-		asks: !lends || chance.unit() < scenario.asks,
+		asks: trade?.asks ?? (!lends || chance.unit() < scenario.asks),
 		tokensPerSecond: within(scenario.tokensPerSecond),
 		pricePer1k: 50_000 + chance.below(200_000),
 		skew: skewOf(scenario, chance),

@@ -47,6 +47,8 @@ export function simulate(wanted: Wanted, options: RunOptions = {}): Promise<Resu
 const FOLLOWERS = 24;
 /** Between two looks at what nodes hold. */
 const LOOK_MS = 5_000;
+/** After the last job: a channel without an assignment is closed within this (execute.ASSIGN_MS). */
+const LAST_MS = 15_000;
 /** Jobs asked when all faults are over. */
 const PROBES = 5;
 const PROBE = { words: 5, minTokens: 40, maxTokens: 40, temperatureMilli: 0, stopAfterMs: undefined };
@@ -126,7 +128,9 @@ export class Town {
 		while (this.checker.open.length > 0 && clock.monotonic() < patience) await clock.pass(LOOK_MS);
 		for (const dossier of this.checker.open) await clock.until(this.#close(dossier));
 		await clock.until(Promise.all(this.#closing));
-		await clock.pass(LOOK_MS);
+		// Cheats go on for ever; what they left behind must go when they do.
+		for (const who of this.all.values()) if (!who.honest) who.leave();
+		await clock.pass(LAST_MS);
 		this.checker.end(this.all.values());
 		for (const who of this.all.values()) who.clock.freeze();
 	}

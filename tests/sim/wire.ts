@@ -6,7 +6,7 @@ import { receiptCountersignature } from '#lib/protocol/receipt.ts';
 import type { Owed } from './dossier.ts';
 
 /** A frame is a map of eight, an envelope one of five or six (DAG-CBOR's first byte): most messages are frames, and need not be read. */
-const FRAME = 0xa8;
+export const FRAME = 0xa8;
 
 /** Undefined for anything else, and for what is not readable. */
 export function owedBy(bytes: Uint8Array, to: string): { readonly job: string; readonly owed: Owed } | undefined {
