@@ -40,6 +40,8 @@ import { judgeGossip } from '#lib/protocol/gossip.ts';
 import { MAX_ANSWER_TOKENS } from '#lib/protocol/limits.ts';
 import { DEFAULT_POLICY, type ExecutionPolicy } from '#lib/protocol/policy.ts';
 import type { Topic } from '#lib/protocol/topic.ts';
+import carriedBoot from '../../workers/carried.ts?worker&url';
+import { createCarrying, type CarriedGlobal } from '#lib/survival/carried/carrying.ts';
 import { openStore } from '#lib/store/store.ts';
 import { openTidings } from '#lib/survival/tidings.ts';
 import { believeNews, encodeChain, newestKeys } from '#lib/survival/release.ts';
@@ -51,11 +53,12 @@ const REFRESH_MS = 5_000;
 /** Starts everything that needs no network. Refusals: `internal`; where nothing can be kept the tab runs all the same. */
 export async function createTab(): Promise<App> {
 	const log = consoleLog;
-	const { pathname, hostname, search } = location;
+	const { pathname, hostname, search, protocol } = location;
+	const sharedOrigin = isSharedOrigin(pathname, protocol);
 	const storage = new Watchable<StorageState>('fine');
 	const [crypto, keys, store] = await Promise.all([
 		openCrypto({ subtle: (globalThis.crypto as Partial<typeof globalThis.crypto>).subtle }),
-		openKeys({ pathname, now: Date.now }),
+		openKeys({ pathname, protocol, now: Date.now }),
 		openStore({
 			pathname,
 			now: Date.now,
@@ -211,7 +214,7 @@ export async function createTab(): Promise<App> {
 
 	async function startContributing(model?: string): Promise<void> {
 		if (contribution.value.state !== 'off' && contribution.value.state !== 'failed') return;
-		if (isSharedOrigin(pathname)) throw fail(new Refusal('insecure-context', 'shared origin'));
+		if (sharedOrigin) throw fail(new Refusal('insecure-context', 'shared origin'));
 		const begun = (starting = new AbortController());
 		contribution.set({ state: 'loading', progress: undefined });
 		try {
@@ -287,7 +290,7 @@ export async function createTab(): Promise<App> {
 		chosen: here.chosen,
 		choose: (model) => here.choose(model),
 		unload: () => here.forPerson().unload(),
-		sharedOrigin: isSharedOrigin(pathname),
+		sharedOrigin,
 		mesh: meshState,
 		contribution,
 		warm: () =>
@@ -309,6 +312,11 @@ export async function createTab(): Promise<App> {
 		observeMesh: (listener) => mesh.observe(listener),
 		relaysToConfirm: asked.confirm,
 		doors,
+		carrying: createCarrying({
+			base: new URL('.', document.baseURI).href,
+			boot: carriedBoot,
+			scope: globalThis as CarriedGlobal
+		}),
 		useFound: (found) => join().then(() => doors.use(found)),
 		useRelay: (address) => void join().then(() => addRelay(address)),
 		news,

@@ -456,6 +456,10 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 		observeMesh: () => () => {},
 		relaysToConfirm: script.relaysToConfirm,
 		doors,
+		carrying: {
+			carried: undefined,
+			page: async () => ({ blob: new Blob(['<!doctype html>']), name: 'Fireweed.html', sha256: 'ab'.repeat(32) })
+		},
 		useFound: async (found) => void doors.used.push(found),
 		useRelay(address) {
 			mesh.set({ ...mesh.value, relays: [...mesh.value.relays, { address, up: true }] });

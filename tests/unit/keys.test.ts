@@ -139,9 +139,14 @@ test('an account outlives its tabs, on a device that keeps', async () => {
 	await elsewhere.close();
 });
 
-test('a path gateway is a shared origin: nothing is kept there', async () => {
-	expect(['/ipfs/bafy/', '/ipns/name/x/', '/ipfs/bafy'].map(isSharedOrigin)).toEqual([true, true, true]);
-	expect(['/', '/app/', '/ipfs/', '/my/ipfs/x/', '/ipfsx/y/'].map(isSharedOrigin)).toEqual([
+test('a path gateway is a shared origin, and so is a page opened from disk: nothing is kept there', async () => {
+	expect(isSharedOrigin('/home/a/Fireweed.html', 'file:')).toBe(true);
+	expect(['/ipfs/bafy/', '/ipns/name/x/', '/ipfs/bafy'].map((pathname) => isSharedOrigin(pathname))).toEqual([
+		true,
+		true,
+		true
+	]);
+	expect(['/', '/app/', '/ipfs/', '/my/ipfs/x/', '/ipfsx/y/'].map((pathname) => isSharedOrigin(pathname))).toEqual([
 		false,
 		false,
 		false,

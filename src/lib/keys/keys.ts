@@ -27,6 +27,8 @@ export const RENEW_BEFORE_MS = 30 * DAY_MS;
 export interface KeysInit {
 	/** `location.pathname` of the page: keys belong to the directory the app is served from. */
 	readonly pathname: string;
+	/** `location.protocol`. */
+	readonly protocol?: string;
 	/** Unix ms. */
 	readonly now: () => number;
 }
@@ -63,8 +65,9 @@ export function browserPlatform(): KeysPlatform {
  * A path gateway serves every CID from one origin, so any other CID's page could read what we keep (protocol.md 10).
  * A subdomain gateway (`<cid>.ipfs.…`) gives each CID an origin of its own and is not meant.
  */
-export function isSharedOrigin(pathname: string): boolean {
-	return /^\/(ipfs|ipns)\/[^/]+/.test(pathname);
+export function isSharedOrigin(pathname: string, protocol = 'https:'): boolean {
+	// Chromium keeps one storage for all pages opened from disk (docs/decisions/carried-file.md).
+	return protocol === 'file:' || /^\/(ipfs|ipns)\/[^/]+/.test(pathname);
 }
 
 /**
@@ -73,7 +76,8 @@ export function isSharedOrigin(pathname: string): boolean {
  */
 export async function openKeys(init: KeysInit, platform: KeysPlatform = browserPlatform()): Promise<DeviceKeys> {
 	const native = await provenSubtle(platform.subtle);
-	const keeps = platform.subtle && platform.locks && platform.indexedDB && !isSharedOrigin(init.pathname);
+	const keeps =
+		platform.subtle && platform.locks && platform.indexedDB && !isSharedOrigin(init.pathname, init.protocol);
 	const database = keeps ? await openKeyDatabase(directoryOf(init.pathname)).catch(() => undefined) : undefined;
 	return new BrowserKeys(init, platform, native, database);
 }

@@ -2,6 +2,7 @@
  * The face of a running tab towards its screens: what `src/lib/tab.ts` provides and the user interface consumes.
  * Types only; the interface asks for nothing else.
  */
+import type { Carrying } from '#lib/ports/carried.ts';
 import type { Doors, Found } from '#lib/ports/doors.ts';
 import type { Identity } from '#lib/ports/keys.ts';
 import type { MeshEvent, Peer } from '#lib/ports/mesh.ts';
@@ -165,7 +166,7 @@ export interface App {
 	readonly identity: Identity;
 	readonly store: Store;
 	readonly storage: Watched<StorageState>;
-	/** Pages of other sites share this page's storage (a path gateway): keys stay in memory, nothing is lent, conversations can be read. */
+	/** Other pages share this page's storage (a path gateway, or files opened from disk): keys stay in memory, nothing is lent, conversations can be read. */
 	readonly sharedOrigin: boolean;
 	readonly engine: Watched<EngineState>;
 	readonly mesh: Watched<MeshState>;
@@ -201,6 +202,8 @@ export interface App {
 	readonly relaysToConfirm: readonly string[];
 	/** Uses a relay for this visit only; it is never stored. */
 	useRelay(address: string): void;
+	/** The app as one file, and whether this is one. */
+	readonly carrying: Carrying;
 	/** How this device finds others, and invitations. */
 	readonly doors: Omit<Doors, 'start' | 'stop' | 'use'>;
 	/** Joins the mesh by what the person was shown and confirmed. */

@@ -7,7 +7,7 @@ import type { Code } from '#lib/protocol/errors.ts';
 import { wordsFor } from '../words.ts';
 
 /** What a click on the strip's button does. */
-export type NoticeAction = 'reload' | 'update' | 'use-relay' | 'receipts' | 'models' | 'dismiss';
+export type NoticeAction = 'share' | 'reload' | 'update' | 'use-relay' | 'receipts' | 'models' | 'dismiss';
 
 /** A cause that a person should know of. `id` names it, so that one dismissed stays away until it comes anew. */
 export interface Notice {
@@ -36,6 +36,8 @@ export interface Facts {
 	readonly storage: StorageState;
 	/** Pages of other sites share this page's storage. */
 	readonly sharedOrigin: boolean;
+	/** Opened from a carried file. */
+	readonly carried: boolean;
 	/** The graphics device went away. */
 	readonly graphicsLost: boolean;
 	/** The room for this site is nearly used up. */
@@ -79,9 +81,9 @@ export function notices(facts: Facts): readonly Notice[] {
 	say(facts.insecure, {
 		id: 'insecure',
 		tone: 'failed',
-		text: 'This address is not secure, so the app cannot be kept for offline; this device still answers. Open Fireweed over https.',
-		action: 'dismiss',
-		label: 'Understood'
+		text: 'This address is not secure, so the app cannot be kept for offline; this device still answers. Open Fireweed over https, or save it as a file and open that.',
+		action: 'share',
+		label: 'Save it'
 	});
 	say(facts.broken !== undefined && !facts.insecure, {
 		id: `broken:${facts.broken}`,
@@ -187,7 +189,14 @@ export function notices(facts: Facts): readonly Notice[] {
 		action: 'dismiss',
 		label: 'Understood'
 	});
-	say(facts.sharedOrigin, {
+	say(facts.carried, {
+		id: 'carried',
+		tone: 'calm',
+		text: 'This copy runs from a file: other files opened in this browser may read what is kept here, so your key ends with this tab and nothing is lent.',
+		action: 'share',
+		label: 'About it'
+	});
+	say(facts.sharedOrigin && !facts.carried, {
 		id: 'shared-origin',
 		tone: 'degraded',
 		text: 'Other pages of this gateway can read what is kept here, and nothing is lent from here; an address of Fireweed’s own is safer.',
@@ -210,7 +219,7 @@ export function notices(facts: Facts): readonly Notice[] {
 		label: 'Understood'
 	});
 	const notKeeping = facts.shell.kind === 'blocked' || facts.shell.kind === 'unsupported';
-	say(notKeeping && unsigned === undefined && !facts.insecure, {
+	say(notKeeping && unsigned === undefined && !facts.insecure && !facts.carried, {
 		id: 'no-worker',
 		tone: 'degraded',
 		text: 'This browser does not let Fireweed keep itself, so it will not open without a connection.',
