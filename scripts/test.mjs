@@ -71,11 +71,26 @@ const STAGES = {
 		await buildWhenStale({ always: true });
 		if (digestOf(['build']) !== before) throw new StageFailed('a second build of the same sources gave other bytes');
 	},
+	// The verifier of releases against everything, without any one of its checks, and every command of the runbook.
+	releases: () =>
+		counted('releases.json', vitestCount, (report) =>
+			tool(
+				'vitest/vitest.mjs',
+				[
+					'run',
+					'--config=tests/full/vitest.config.ts',
+					'--reporter=default',
+					'--reporter=json',
+					`--outputFile.json=${report}`
+				],
+				{ FIREWEED_VIOLATIONS: '1000', FIREWEED_MUTATIONS: '100000' }
+			)
+		),
 	full: () => endToEnd('full.json', 'tests/full/playwright.config.ts')
 };
 
 /** Minutes more, for before a release. */
-const ONLY_WHEN_FULL = ['rebuild', 'full'];
+const ONLY_WHEN_FULL = ['rebuild', 'releases', 'full'];
 
 /** Runs the stages named, or those of an ordinary run; resolves to the counts. Stops at the first stage that fails. */
 async function run(names) {

@@ -9,7 +9,7 @@ export default defineConfig({
 	plugins: [svelte()],
 	test: {
 		include: ['tests/**/*.test.ts'],
-		exclude: ['tests/**/*.browser.test.ts', 'tests/**/*.gpu.test.ts'],
+		exclude: ['tests/**/*.browser.test.ts', 'tests/**/*.gpu.test.ts', 'tests/full/**'],
 		environment: 'node',
 		// Tests say where chance and time come from; a test that depends on the order of files is a broken test.
 		sequence: { shuffle: { files: true, tests: false } },

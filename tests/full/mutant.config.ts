@@ -1,0 +1,20 @@
+/** The unit tests of the verifier with one of its checks taken out: FIREWEED_CHECK names it, as `<file>#<number>` (verifier-checks.test.ts). */
+import { defineConfig, mergeConfig } from 'vitest/config';
+import base from '../vitest.config.ts';
+import { withoutCheck } from './checks.ts';
+
+const [file = '', number = ''] = (process.env['FIREWEED_CHECK'] ?? '').split('#');
+
+export default mergeConfig(
+	base,
+	defineConfig({
+		plugins: [
+			{
+				name: 'fireweed:without-a-check',
+				enforce: 'pre',
+				transform: (code, id) => (file !== '' && id.endsWith(file) ? withoutCheck(code, Number(number)) : undefined)
+			}
+		],
+		test: { cache: false, bail: 1 } as never
+	})
+);
