@@ -19,8 +19,10 @@ export interface Stage {
 	readonly app: string;
 	/** The plain server that streams the same engine's tokens. */
 	readonly server: string;
-	/** The app without its screens (bench/page), in a profile of its own. */
-	person(): Promise<Page>;
+	/** The app without its screens (bench/page), in a profile of its own, in the stage's browser or another. */
+	person(browser?: Browser): Promise<Page>;
+	/** Another browser: processes of its own, for a page that is to be killed. */
+	launch(): Promise<Browser>;
 	/** What the relay has counted so far. */
 	relayed(): Promise<Relayed>;
 	stop(): Promise<void>;
@@ -37,7 +39,8 @@ export interface Relayed {
 /** Nothing but loopback has a name or a way: a stray request fails instead of being measured. */
 const NOWHERE_ELSE = ['--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1', '--no-proxy-server'];
 
-export async function openStage(): Promise<Stage> {
+/** `served` is whether the plain server is wanted. */
+export async function openStage({ served = true } = {}): Promise<Stage> {
 	const folder = await mkdtemp(path.join(tmpdir(), 'fireweed-bench-'));
 	const undo: (() => unknown)[] = [() => rm(folder, { recursive: true, force: true })];
 	const stop = async () => {
@@ -60,17 +63,22 @@ export async function openStage(): Promise<Stage> {
 		undo.push(() => appServer.close());
 		const pageServer = await serve({ root: pageFolder, port: 0, relays });
 		undo.push(() => pageServer.close());
-		const plain = await startPlainServer();
-		undo.push(plain.stop);
+		const plain = served ? await startPlainServer() : undefined;
+		if (plain !== undefined) undo.push(plain.stop);
 		const executablePath = findChromium({ install: false });
-		const browser = await chromium.launch({ executablePath, args: [...LAUNCH_FLAGS, ...NOWHERE_ELSE] });
-		undo.push(() => browser.close());
+		const launch = async () => {
+			const launched = await chromium.launch({ executablePath, args: [...LAUNCH_FLAGS, ...NOWHERE_ELSE] });
+			undo.push(() => launched.close());
+			return launched;
+		};
+		const browser = await launch();
 		return {
 			browser,
 			app: appServer.url,
-			server: plain.address,
-			person: async () => {
-				const page = await (await browser.newContext()).newPage();
+			server: plain?.address ?? '',
+			launch,
+			person: async (other = browser) => {
+				const page = await (await other.newContext()).newPage();
 				await page.goto(pageServer.url);
 				await page.waitForFunction(() => 'bench' in globalThis);
 				return page;

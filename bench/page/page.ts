@@ -3,7 +3,11 @@
  * Noted where the screens would hear it, so painting is not part of any number. Built by bench/stage.ts; the product has no such door.
  */
 import type { App, Wish } from '#lib/node/app.ts';
+import { formatPeerId } from '#lib/protocol/did.ts';
+import { read } from '#lib/protocol/envelope.ts';
+import { executionReceipt } from '#lib/protocol/receipt.ts';
 import { createTab } from '#lib/tab.ts';
+import type { Broken, Chronicle } from '../failover/chronicle.ts';
 import type { Ask, Run } from '../run.ts';
 
 /** As the chat asks for free answers (src/lib/ui/chat/chat.svelte.ts). */
@@ -81,6 +85,60 @@ class BenchPage {
 		throw new Error('ended without an end');
 	}
 
+	/**
+	 * One answer that is to be broken off, by the clock that all processes of a machine share. `reached` of the page is called with who answers and
+	 * who stands by when it is `at` tokens long.
+	 */
+	async broken({ prompt, tokens, hedge, at }: Broken): Promise<Chronicle> {
+		const kept = { words: [], said: [], tokens: [], text: '', executors: [], standbys: [], end: '', receipt: '' };
+		const chronicle: Chronicle = kept as Chronicle;
+		const note = listening(chronicle);
+		let due = true;
+		try {
+			for await (const event of this.#app.answerByMesh(wishFor({ prompt, tokens }), never, { hedge })) {
+				const moment = Date.now();
+				if (event.type === 'assigned') chronicle.executors.push(event.executor.id);
+				if (event.type === 'handed-over') chronicle.executors.push(event.to.id);
+				if (event.type === 'standby') chronicle.standbys.push({ at: moment, executor: event.executor.id });
+				if (event.type === 'words') {
+					chronicle.words.push({ at: moment, position: event.position });
+					chronicle.tokens.push(...event.tokens);
+					chronicle.text += event.text;
+					if (due && chronicle.tokens.length >= at) {
+						due = false;
+						(globalThis as { reached?: (now: Reached) => unknown }).reached?.({
+							leader: chronicle.executors.at(-1) ?? '',
+							standbys: chronicle.standbys.map(({ executor }) => executor)
+						});
+					}
+				}
+				if (event.type === 'finished' || event.type === 'lost' || event.type === 'failed') {
+					chronicle.end = event.type === 'finished' ? event.status : `${event.type}: ${event.code}`;
+					const { receipt } = event as { receipt?: string };
+					chronicle.receipt = receipt ?? '';
+				}
+			}
+		} finally {
+			note.stop();
+		}
+		const record = await this.#app.store.receipts.get(chronicle.receipt);
+		if (record?.kind === 'sealed') {
+			const { seed, sampling } = read(executionReceipt, record.document).body;
+			Object.assign(chronicle, { seed: [...seed], sampling });
+		}
+		return chronicle;
+	}
+
+	/** This tab's PeerId. */
+	get peer(): string {
+		return formatPeerId(this.#app.identity.node.publicKey);
+	}
+
+	/** Whether it waits for jobs. */
+	get idle(): boolean {
+		return this.#app.contribution.value.state === 'ready';
+	}
+
 	/** The same from a server that streams its engine's tokens as server-sent events (bench/server.ts). */
 	async served(ask: Ask, address: string): Promise<Run> {
 		const { tokensAt, firstOf, now, event: note } = notes();
@@ -115,6 +173,22 @@ class BenchPage {
 			});
 		});
 	}
+}
+
+/** Who is at an answer when it is to be broken off. */
+export interface Reached {
+	readonly leader: string;
+	readonly standbys: readonly string[];
+}
+
+/** Notes what the app tells developers, until stopped. */
+function listening(chronicle: Chronicle) {
+	const debug = console.debug.bind(console);
+	console.debug = (...facts: unknown[]) => {
+		chronicle.said.push({ at: Date.now(), line: String(facts[0]), facts: facts[1] });
+		debug(...facts);
+	};
+	return { stop: () => (console.debug = debug) };
 }
 
 /** Events of the stream; the words are those of the app's own events. */
