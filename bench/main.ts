@@ -1,20 +1,26 @@
 /**
- * `npm run bench -- [walk | engines] …`: measures, prints, and keeps the result with its method in bench/results. A busy machine is
+ * `npm run bench -- [walk | engines | failover | soak] …`: measures, prints, and keeps the result with its method in bench/results. A busy machine is
  * refused, because its numbers would be about the other work.
  */
+import { writeFile } from 'node:fs/promises';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { measureEngines } from './engines/measure.ts';
 import { reportEngines } from './engines/report.ts';
+import { KEPT, measureFailover } from './failover/measure.ts';
+import { reportFailover } from './failover/report.ts';
 import { format, keep, type Circumstances } from './kept.ts';
 import { loadAverage } from './machine.ts';
 import { report } from './report.ts';
+import { measureSoak, reportSoak } from './soak.ts';
 import { measureWalk } from './walk.ts';
 
 const USAGE =
 	'Usage: npm run bench -- [walk] [--pairs N] [--tokens N] [--arrivals N] [--force] [--no-keep]\n' +
 	'       npm run bench -- engines [--rounds N] [--tokens N] [--force] [--no-keep]\n' +
-	'Fewer than 20 pairs or 5 rounds are for trying it out and are not kept.';
+	'       npm run bench -- failover [--kills N] [--alarms MINUTES] [--force] [--no-keep]\n' +
+	'       npm run bench -- soak [--jobs N] [--force] [--no-keep]\n' +
+	'Fewer than 20 pairs, 5 rounds or 2000 jobs are for trying it out and are not kept; failover goes on where the run before it ended.';
 
 /** Of two cores one engine takes one; anything more than this beside it would be measured too. */
 const IDLE_LOAD = 1.5;
@@ -23,7 +29,10 @@ const ENOUGH_PAIRS = 20;
 /** A round holds whole profiles and loads, whose times vary less than those over a network. */
 const ENOUGH_ROUNDS = 5;
 /** Tokens of an answer, where nothing is said. */
-const TOKENS = { walk: 200, engines: 128 } as const;
+const TOKENS = { walk: 200, engines: 128, failover: 200, soak: 40 } as const;
+const KINDS = Object.keys(TOKENS) as (keyof typeof TOKENS)[];
+/** Jobs of a soak (issue 4). */
+const ENOUGH_JOBS = 2_000;
 
 function options(argv: string[]) {
 	const { values, positionals } = parseArgs({
@@ -35,17 +44,23 @@ function options(argv: string[]) {
 			rounds: { type: 'string', default: String(ENOUGH_ROUNDS) },
 			tokens: { type: 'string' },
 			arrivals: { type: 'string', default: '10' },
+			kills: { type: 'string', default: '24' },
+			alarms: { type: 'string', default: '0' },
+			jobs: { type: 'string', default: String(ENOUGH_JOBS) },
 			force: { type: 'boolean', default: false },
 			keep: { type: 'boolean', default: true }
 		}
 	});
-	const kind = positionals[0] ?? 'walk';
-	if (positionals.length > 1 || (kind !== 'walk' && kind !== 'engines'))
-		throw new TypeError(`There are "walk" and "engines".`);
-	const count = (name: 'pairs' | 'rounds' | 'tokens' | 'arrivals') => {
+	const kind = KINDS.find((each) => each === (positionals[0] ?? 'walk'));
+	if (positionals.length > 1 || kind === undefined) throw new TypeError(`There are ${KINDS.join(', ')}.`);
+	const count = (
+		name: 'pairs' | 'rounds' | 'tokens' | 'arrivals' | 'kills' | 'alarms' | 'jobs',
+		least = 1,
+		most = 400
+	) => {
 		const number = Number(values[name] ?? TOKENS[kind]);
-		if (!Number.isInteger(number) || number < 1 || number > 400)
-			throw new TypeError(`--${name} is a number from 1 to 400.`);
+		if (!Number.isInteger(number) || number < least || number > most)
+			throw new TypeError(`--${name} is a number from ${least} to ${most}.`);
 		return number;
 	};
 	return {
@@ -54,6 +69,9 @@ function options(argv: string[]) {
 		rounds: count('rounds'),
 		tokens: count('tokens'),
 		arrivals: count('arrivals'),
+		kills: count('kills', 0),
+		alarms: count('alarms', 0),
+		jobs: count('jobs', 1, 20_000),
 		force: values.force,
 		keep: values.keep
 	} as const;
@@ -85,10 +103,12 @@ async function main(argv: string[]): Promise<number> {
 		loadAfter: loadAverage(),
 		busyAtStart: loadBefore > IDLE_LOAD
 	});
-	const { kept, page, enough } = await (chosen.kind === 'walk' ? walk : engines)(chosen, circumstances);
+	const { kept, page, enough } = await MEASURES[chosen.kind](chosen, circumstances);
 	const formatted = await format(page, 'markdown');
 	console.log(formatted);
-	if (!chosen.keep || !enough) return 0;
+	if (!chosen.keep) return 0;
+	if (chosen.kind === 'failover') await writeFile(KEPT.replace('.jsonl', '.md'), formatted);
+	if (chosen.kind === 'failover' || !enough) return 0;
 	console.error(`kept as ${await keep(chosen.kind, kept, formatted)}.json and .md`);
 	return 0;
 }
@@ -113,5 +133,19 @@ async function engines(chosen: Chosen, circumstances: () => Circumstances): Prom
 	const kept = { ...circumstances(), ...result };
 	return { kept, page: reportEngines(kept), enough: chosen.rounds >= ENOUGH_ROUNDS };
 }
+
+async function failover(chosen: Chosen, circumstances: () => Circumstances): Promise<Found> {
+	const busy = circumstances().busyAtStart;
+	const { lines, machine } = await measureFailover({ ...chosen, busy, tell });
+	return { kept: circumstances(), page: reportFailover(lines, machine), enough: true };
+}
+
+async function soak(chosen: Chosen, circumstances: () => Circumstances): Promise<Found> {
+	const result = await measureSoak({ ...chosen, tell });
+	const kept = { ...circumstances(), ...result };
+	return { kept, page: reportSoak(kept), enough: chosen.jobs >= ENOUGH_JOBS };
+}
+
+const MEASURES = { walk, engines, failover, soak } as const;
 
 process.exitCode = await main(process.argv.slice(2));

@@ -30,39 +30,33 @@ export interface Chronicle {
 	readonly sampling?: Sampling;
 }
 
-/** Milliseconds; NaN where something did not come to pass. */
+/** Milliseconds; null where something did not come to pass. */
 export interface Times {
 	/** From the loss until the originator gave its executor up. */
-	readonly detection: number;
-	/** From then until another had it; 0 when somebody stood by already. */
-	readonly reassignment: number;
-	/** From then until its first new word. */
-	readonly prefill: number;
-	/** The longest time without a new word from the loss on, until the next one's words came: what a person sees. */
+	readonly detection: number | null;
+	/** From then until another had it; 0 when one had it already. */
+	readonly reassignment: number | null;
+	/** From when another had it until its first new word. */
+	readonly prefill: number | null;
+	/** The longest time without a new word, from the last one before the loss until the next executor's first: what a person sees. */
 	readonly pause: number;
 }
 
 /** What the loss of the leader at `lostAt` cost. */
-export function timesOf({ words, said }: Chronicle, lostAt: number): Times {
-	const after = (line: string) => said.find((each) => each.at >= lostAt && each.line === `fireweed ${line}`)?.at;
-	const noticed = after('executor-lost') ?? NaN;
-	const replaced = after('handed-over') ?? NaN;
-	const joined = after('standing-by') ?? NaN;
-	// One that was asked to stand by on suspicion had it before the loss was certain.
-	const had = Math.min(replaced, Number.isNaN(joined) ? replaced : Math.max(joined, lostAt));
-	const resumed = words.find(
-		({ at }) => at >= Math.max(had, lostAt) && at > (words.find((w) => w.at >= lostAt)?.at ?? 0)
-	)?.at;
-	const until = Math.max(replaced, resumed ?? NaN);
-	let pause = 0;
-	for (const [i, { at }] of words.entries()) {
-		const before = words[i - 1]?.at ?? at;
-		if (at >= lostAt && before <= until) pause = Math.max(pause, at - Math.max(before, 0));
-	}
+export function timesOf({ words, said }: Pick<Chronicle, 'words' | 'said'>, lostAt: number): Times {
+	const first = (line: string) => said.find((each) => each.at >= lostAt && each.line === `fireweed ${line}`)?.at;
+	const lost = first('executor-lost');
+	// Whoever was asked on suspicion had it before the loss was certain.
+	const had = [first('handed-over'), first('standing-by')].filter((at) => at !== undefined);
+	const hadAt = had.length === 0 ? undefined : Math.min(...had);
+	const resumedAt = hadAt === undefined ? undefined : words.find(({ at }) => at >= hadAt)?.at;
+	const until = Math.max(lost ?? lostAt, resumedAt ?? Infinity);
+	const pauses = words.slice(1).map(({ at }, i) => ({ from: words[i]?.at ?? at, at }));
+	const around = pauses.filter(({ from, at }) => at >= lostAt && from < until);
 	return {
-		detection: noticed - lostAt,
-		reassignment: Math.max(0, replaced - noticed),
-		prefill: Math.max(0, (resumed ?? NaN) - replaced),
-		pause
+		detection: lost === undefined ? null : lost - lostAt,
+		reassignment: lost === undefined || hadAt === undefined ? null : Math.max(0, hadAt - lost),
+		prefill: hadAt === undefined || resumedAt === undefined ? null : resumedAt - hadAt,
+		pause: Math.max(0, ...around.map(({ from, at }) => at - from))
 	};
 }

@@ -30,19 +30,26 @@ export interface Loss extends Times {
 	readonly end: string;
 	/** Lost, doubled or changed tokens against the same engine's replay of the seed; undefined when no receipt was sealed. */
 	readonly wrong: number | undefined;
-	/** The first words of others that were heard before the loss was certain. */
+	/** How many stood by, one after the other. */
 	readonly standbys: number;
+}
+
+/** Jobs that nobody was lost in. */
+export interface Calm {
+	readonly jobMinutes: number;
+	/** Living executors that were given up. */
+	readonly alarms: number;
+	/** Living executors beside which another was asked to stand by. */
+	readonly suspicions: number;
+	readonly unfinished: number;
 }
 
 export interface Rig {
 	readonly browserVersion: string;
 	/** Has an answer begun, loses who leads it as `kill` says, and waits for its end. Everybody is back before it resolves. */
 	lose(kill: Kill, broken: Broken): Promise<Loss>;
-	/** Jobs at once without any loss, for so long; what was given up all the same. */
-	undisturbed(
-		jobs: number,
-		ms: number
-	): Promise<{ readonly jobMinutes: number; readonly alarms: number; readonly late: number }>;
+	/** One job after the other without any loss, for so long: whom the originator gave up all the same. */
+	undisturbed(ms: number): Promise<Calm>;
 	close(): Promise<void>;
 }
 
@@ -112,20 +119,18 @@ export async function openRig(): Promise<Rig> {
 			const times = timesOf(chronicle, at);
 			return { kill, hedge: broken.hedge, at: broken.at, end, wrong, standbys: standbys.length, ...times };
 		},
-		undisturbed: async (jobs, ms) => {
+		undisturbed: async (ms) => {
 			const began = Date.now();
-			const counts = { jobMinutes: 0, alarms: 0, late: 0 };
-			const one = async (index: number) => {
-				while (Date.now() - began < ms) {
-					const started = Date.now();
-					const broken = { prompt: `Tell me about job ${index}`, tokens: 200, hedge: 0, at: 1_000 };
-					const { said, end } = await ask(broken);
-					counts.jobMinutes += (Date.now() - started) / 60_000;
-					counts.alarms += said.filter(({ line }) => line === 'fireweed executor-lost').length;
-					counts.late += Number(end !== 'success');
-				}
-			};
-			await Promise.all(Array.from({ length: Math.min(jobs, LENDERS) }, (_, index) => one(index)));
+			const counts = { jobMinutes: 0, alarms: 0, suspicions: 0, unfinished: 0 };
+			for (let turn = 0; Date.now() - began < ms; turn += 1) {
+				const started = Date.now();
+				const { said, end } = await ask({ prompt: `Tell me about job ${turn}`, tokens: 200, hedge: 0, at: 1_000 });
+				const count = (line: string) => said.filter((each) => each.line === `fireweed ${line}`).length;
+				counts.jobMinutes += (Date.now() - started) / 60_000;
+				counts.alarms += count('executor-lost');
+				counts.suspicions += count('standing-by');
+				counts.unfinished += Number(end !== 'success');
+			}
 			return counts;
 		},
 		close: async () => {
