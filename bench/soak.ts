@@ -3,7 +3,6 @@
  * is looked at after a collection; connections are counted where they are made.
  */
 import type { Browser, Page } from 'playwright';
-import { buildWhenStale } from '../scripts/build.mjs';
 import { ROOT } from '../scripts/bootstrap.mjs';
 import type { Circumstances } from './kept.ts';
 import { machine, type Machine } from './machine.ts';
@@ -46,7 +45,6 @@ export interface SoakResult {
 }
 
 export async function measureSoak({ jobs, tokens, tell }: SoakOptions): Promise<SoakResult> {
-	await buildWhenStale();
 	const stage = await openStage({ served: false });
 	try {
 		const other = await stage.launch();

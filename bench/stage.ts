@@ -15,7 +15,7 @@ import { serve } from '../scripts/serve.ts';
 
 export interface Stage {
 	readonly browser: Browser;
-	/** The built app. */
+	/** The built app; empty when it was not wanted, as is the next. */
 	readonly app: string;
 	/** The plain server that streams the same engine's tokens. */
 	readonly server: string;
@@ -39,7 +39,7 @@ export interface Relayed {
 /** Nothing but loopback has a name or a way: a stray request fails instead of being measured. */
 const NOWHERE_ELSE = ['--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1', '--no-proxy-server'];
 
-/** `served` is whether the plain server is wanted. */
+/** `served` is whether the plain server and the built app are wanted beside the bench's page. */
 export async function openStage({ served = true } = {}): Promise<Stage> {
 	const folder = await mkdtemp(path.join(tmpdir(), 'fireweed-bench-'));
 	const undo: (() => unknown)[] = [() => rm(folder, { recursive: true, force: true })];
@@ -59,8 +59,8 @@ export async function openStage({ served = true } = {}): Promise<Stage> {
 		});
 		undo.push(() => relay.stop());
 		const relays = () => relay.addresses();
-		const appServer = await serve({ root: path.join(ROOT, 'build'), port: 0, relays });
-		undo.push(() => appServer.close());
+		const appServer = served ? await serve({ root: path.join(ROOT, 'build'), port: 0, relays }) : undefined;
+		if (appServer !== undefined) undo.push(() => appServer.close());
 		const pageServer = await serve({ root: pageFolder, port: 0, relays });
 		undo.push(() => pageServer.close());
 		const plain = served ? await startPlainServer() : undefined;
@@ -74,7 +74,7 @@ export async function openStage({ served = true } = {}): Promise<Stage> {
 		const browser = await launch();
 		return {
 			browser,
-			app: appServer.url,
+			app: appServer?.url ?? '',
 			server: plain?.address ?? '',
 			launch,
 			person: async (other = browser) => {

@@ -6,7 +6,6 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
-import { buildWhenStale } from '../../scripts/build.mjs';
 import { ROOT } from '../../scripts/bootstrap.mjs';
 import { loadAverage, machine, type Machine } from '../machine.ts';
 import { KILLS, type Kill } from './kills.ts';
@@ -56,7 +55,6 @@ export async function measureFailover(
 	options: FailoverOptions
 ): Promise<{ readonly lines: readonly Line[]; readonly machine: Machine }> {
 	const { kills, alarms, keep, busy, tell } = options;
-	await buildWhenStale();
 	const lines = keep ? await earlier() : [];
 	const rig = await openRig();
 	const made = machine(ROOT, rig.browserVersion);

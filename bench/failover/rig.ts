@@ -69,6 +69,12 @@ export async function openRig(): Promise<Rig> {
 			'the answer'
 		);
 
+	// A newcomer's first wish may find that gossip has not reached everybody yet.
+	for (let tries = 5, end = ''; end !== 'success'; tries -= 1) {
+		({ end } = await ask({ prompt: 'Is anybody there?', tokens: 8, hedge: 0, at: 1_000 }));
+		if (end !== 'success' && tries === 0) throw new Error(`nobody answers: ${end}`);
+	}
+
 	const replayed = async ({ prompt, tokens }: Broken, { seed, sampling, tokens: shown, text }: Chronicle) => {
 		if (seed === undefined || sampling === undefined) return undefined;
 		const turns = [{ role: 'user' as const, content: prompt }];
@@ -104,7 +110,7 @@ export async function openRig(): Promise<Rig> {
 			);
 			const due = new Promise<Reached>((resolve) => (reached = resolve));
 			const answer = ask(broken);
-			const { leader } = await Promise.race([due, answer.then(() => Promise.reject(new Error('ended too early')))]);
+			const { leader } = await Promise.race([due, answer.then(early)]);
 			const victim = lenders.find(({ peer }) => peer === leader);
 			const found = pids.get(leader);
 			if (victim === undefined || found === undefined) throw new Error('answered by nobody here');
@@ -153,6 +159,10 @@ async function lend(stage: Stage, browser: Browser): Promise<Lender> {
 async function again(stage: Stage, { browser, page }: Lender): Promise<Lender> {
 	await page.context().close();
 	return lend(stage, browser);
+}
+
+function early({ end }: Chronicle): never {
+	throw new Error(`it ended before anybody was lost: ${end}`);
 }
 
 async function within<T>(work: Promise<T>, what: string): Promise<T> {

@@ -13,7 +13,8 @@ import type { Ask, Run } from '../run.ts';
 /** As the chat asks for free answers (src/lib/ui/chat/chat.svelte.ts). */
 const SAMPLING = { temperatureMilli: 1000, topK: 20, topPMilli: 1000 } as const;
 
-const never = new AbortController().signal;
+/** A new one for each job, as the screens have it: what listens to one that lives for ever lives for ever too. */
+const never = () => new AbortController().signal;
 
 function wishFor({ prompt, tokens }: Ask): Wish {
 	return {
@@ -53,7 +54,7 @@ class BenchPage {
 
 	async here(ask: Ask): Promise<Run> {
 		const { tokensAt, firstOf, now, event: note } = notes();
-		for await (const event of this.#app.answerHere(wishFor(ask), never)) {
+		for await (const event of this.#app.answerHere(wishFor(ask), never())) {
 			note(event.type, event.type === 'words' ? event.tokens.length : 0);
 			if (event.type === 'finished') {
 				const decodeMs = (1000 * event.tokens) / event.tokensPerSecond;
@@ -68,7 +69,7 @@ class BenchPage {
 	async mesh(ask: Ask): Promise<Run> {
 		const { tokensAt, firstOf, now, event: note } = notes();
 		let executor = '';
-		for await (const event of this.#app.answerByMesh(wishFor(ask), never)) {
+		for await (const event of this.#app.answerByMesh(wishFor(ask), never())) {
 			note(event.type, event.type === 'words' ? event.tokens.length : 0);
 			if (event.type === 'assigned') executor = event.executor.id;
 			if (event.type === 'finished') {
@@ -95,7 +96,7 @@ class BenchPage {
 		const note = listening(chronicle);
 		let due = true;
 		try {
-			for await (const event of this.#app.answerByMesh(wishFor({ prompt, tokens }), never, { hedge })) {
+			for await (const event of this.#app.answerByMesh(wishFor({ prompt, tokens }), never(), { hedge })) {
 				const moment = Date.now();
 				if (event.type === 'assigned') chronicle.executors.push(event.executor.id);
 				if (event.type === 'handed-over') chronicle.executors.push(event.to.id);

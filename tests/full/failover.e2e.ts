@@ -4,7 +4,6 @@
  * `npm run bench -- failover`, with these very losses.
  */
 import { expect, test } from 'playwright/test';
-import { buildWhenStale } from '../../scripts/build.mjs';
 import { KILLS } from '../../bench/failover/kills.ts';
 import { openRig, type Loss, type Rig } from '../../bench/failover/rig.ts';
 
@@ -18,7 +17,6 @@ test.describe.configure({ mode: 'serial' });
 let rig: Rig;
 test.beforeAll(async () => {
 	test.setTimeout(180_000);
-	await buildWhenStale();
 	rig = await openRig();
 });
 test.afterAll(async () => {
