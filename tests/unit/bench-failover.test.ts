@@ -1,0 +1,67 @@
+/** What a lost executor cost, out of what the asking page noted; and the page over all losses. */
+import { describe, expect, it } from 'vitest';
+import { timesOf } from '../../bench/failover/chronicle.ts';
+import type { Line } from '../../bench/failover/measure.ts';
+import { reportFailover } from '../../bench/failover/report.ts';
+
+const words = (...moments: number[]) => moments.map((at, position) => ({ at, position }));
+const said = (lines: Readonly<Record<string, number>>) =>
+	Object.entries(lines).map(([line, at]) => ({ line: `fireweed ${line}`, at, facts: undefined }));
+
+describe('the times of a loss', () => {
+	it('are told apart: noticed, taken over, first new word, and the pause from the last word before', () => {
+		const chronicle = {
+			words: words(900, 950, 1_000, 1_010, 3_000, 3_050, 9_000),
+			said: said({ 'executor-lost': 2_300, 'handed-over': 2_350 })
+		};
+		// A word that was under way when it was lost came after.
+		expect(timesOf(chronicle, 1_005)).toEqual({ detection: 1_295, reassignment: 50, prefill: 650, pause: 1_990 });
+	});
+
+	it('of a standby: nothing to reassign, and the pause is that between words', () => {
+		const chronicle = {
+			words: words(900, 1_000, 1_080, 1_400, 2_310, 2_330, 9_000),
+			said: said({ 'executor-lost': 2_300, 'handed-over': 2_300 })
+		};
+		expect(timesOf(chronicle, 1_005)).toEqual({ detection: 1_295, reassignment: 0, prefill: 10, pause: 910 });
+	});
+
+	it('of one that nobody replaced are missing, not nought', () => {
+		const chronicle = { words: words(900, 1_000), said: said({ 'executor-lost': 500 }) };
+		expect(timesOf(chronicle, 950)).toEqual({ detection: null, reassignment: null, prefill: null, pause: 100 });
+	});
+});
+
+describe('the page of all losses', () => {
+	const run = { method: 1, when: '2026-11-21T10:00:00.000Z', commit: 'c', load: 0.5, busy: false };
+	const loss = (pause: number, change: object = {}): Line => ({
+		...run,
+		...{ what: 'loss', kill: 'killed', hedge: 0, at: 40, end: 'success', wrong: 0, standbys: 0 },
+		...{ detection: 1_300, reassignment: 20, prefill: 500, pause },
+		...change
+	});
+	const made = { cpu: 'x', cores: 2, memoryGiB: 1, system: 's', node: 'v', chromium: '1', commit: 'c', changed: [] };
+	const page = (lines: readonly Line[]) => reportFailover(lines, made);
+
+	it('shows the middle, the 95th percentile and the most', () => {
+		const lines = Array.from({ length: 100 }, (_, i) => loss(i + 1));
+		expect(page(lines)).toContain('50 / 95 / 100');
+		expect(page(lines)).toContain('not yet a result');
+		expect(page([...lines, ...lines])).not.toContain('not yet a result');
+	});
+
+	it('says when a token was wrong, an answer did not end, or the machine was busy', () => {
+		expect(page([loss(1)])).toContain('a replay of the seed: none');
+		expect(page([loss(1), loss(1, { wrong: 2 })])).toContain('a replay of the seed: in 1 answers');
+		expect(page([loss(1, { wrong: undefined })])).toContain('a replay of the seed: in 1 answers');
+		expect(page([loss(1, { end: 'lost: peer-lost' })])).toContain('Not finished: 1');
+		expect(page([loss(1, { busy: true })])).toContain('busy machine');
+	});
+
+	it('bounds the rate of false alarms from above, also when there was none', () => {
+		const calm: Line = { ...run, what: 'calm', burners: 4, jobMinutes: 3_000, alarms: 0, suspicions: 0, unfinished: 0 };
+		// The rule of three.
+		expect(page([calm])).toContain('0 in 3000.0 job-minutes (95 %: at most 0.0010 a minute');
+		expect(page([{ ...calm, alarms: 3 }])).toContain('3 in 3000.0 job-minutes (95 %: at most 0.0026 a minute');
+	});
+});
