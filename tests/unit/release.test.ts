@@ -176,6 +176,9 @@ describe('a release is refused', () => {
 	test('mixed-release: a list of another release, one of another length than signed, a manifest ahead of its keys', async () => {
 		const others = listing([...TEST_FILES, { path: 'z', sha256: new Uint8Array(32), bytes: 1 }]);
 		expect(await refusal(verify({ ...good, files: others.encoded }))).toBe('mixed-release');
+		// As many files of the same sizes, and one of them another: only the hash of the list tells.
+		const swapped = listing(TEST_FILES.map((file, i) => (i === 0 ? { ...file, sha256: new Uint8Array(32) } : file)));
+		expect(await refusal(verify({ ...good, files: swapped.encoded }))).toBe('mixed-release');
 		for (const change of [{ count: 2 }, { bytes: 1 }]) {
 			expect(await refusal(verify(await release([first], manifestBody(change))))).toBe('mixed-release');
 		}
