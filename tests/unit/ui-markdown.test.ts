@@ -74,7 +74,20 @@ describe('markdown', () => {
 	test('nothing but the known tags and attributes comes out of any text', () => {
 		const piece = fc.oneof(
 			fc.string(),
-			fc.constantFrom(...HOSTILE.slice(0, 24), '\n\n', '\n', '`', '*', '| a |', '\n---\n', '1. ')
+			fc.constantFrom(
+				...HOSTILE.slice(0, 24),
+				'\n\n',
+				'\n',
+				'`',
+				'*',
+				'$',
+				'$$',
+				'\\\\(',
+				'\\\\]',
+				'| a |',
+				'\n---\n',
+				'1. '
+			)
 		);
 		fc.assert(
 			fc.property(fc.array(piece, { maxLength: 12 }), (parts) => {
@@ -120,9 +133,27 @@ describe('markdown', () => {
 		expect(html('`a\u202eb`')).toContain('⟨U+202E⟩');
 	});
 
+	test('mathematics by all four marks; prices and lone dollars are none', () => {
+		const maths = (text: string) => {
+			const found: string[] = [];
+			JSON.stringify(parse(text), (_, value) => {
+				if (value?.kind === 'math') found.push(value.text);
+				return value;
+			});
+			return found;
+		};
+		expect(maths('the area $\\pi r^2$, or \\(a+b\\), of $x$-axis')).toEqual(['\\pi r^2', 'a+b', 'x']);
+		expect(maths('$$\na\n- b\n= c\n$$\n\nand \\[x\\]')).toEqual(['a\n- b\n= c', 'x']);
+		expect(maths('text\n\\[\n\\frac{1}{2}\n\\]\nmore')).toEqual(['\\frac{1}{2}']);
+		expect(maths('It costs $5 and $10, or $ 7 $; \\$x\\$ and `$y$`')).toEqual([]);
+		expect(maths('$$never closed\n\n$$'), 'a blank line ends it').toEqual([]);
+		expect(maths('```\n$$x$$\n```')).toEqual([]);
+		expect(html('$<b>$'), 'as written until it is set').toMatch(/<code [^>]*dir="ltr"[^>]*>&lt;b><\/code>/);
+	});
+
 	test('a growing text ends as the whole would, at every step', () => {
 		const text =
-			'# One\n\ntext *with* marks\n\n- a\n- b\n\n- c\n\n1. x\n2. y\n\n```js\nlet a = 1;\n\nlet b;\n```\n\n> quote\n> more\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n<div>raw\n</div>\n\nend\r\nof it';
+			'# One\n\ntext *with* marks\n\n- a\n- b\n\n- c\n\n1. x\n2. y\n\n```js\nlet a = 1;\n\nlet b;\n```\n\n> quote\n> more\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n<div>raw\n</div>\n\n$$\na\n- b\n\nnot closed\n$$\nx\n= y\n$$\nafter\n\n\\\\[ z \\\\] $i$ costs $5\n\nend\r\nof it';
 		const growing = new GrowingMarkdown();
 		for (let length = 1; length <= text.length; length++)
 			expect(growing.update(text.slice(0, length)), `after ${length}`).toEqual(parse(text.slice(0, length)));

@@ -12,6 +12,8 @@ import { Contribution } from './contribute/contribution.svelte.ts';
 import { Library } from './models/library.svelte.ts';
 import { Receipts } from './receipts/receipts.svelte.ts';
 import type { ReleaseFacts, ShellState } from '#lib/ports/shell.ts';
+import { Search } from './search/search.svelte.ts';
+import { Transfer } from './transfer/transfer.svelte.ts';
 import { Remembered } from './remembered.ts';
 import { codeOfThrown } from './words.ts';
 import type { Code } from '#lib/protocol/errors.ts';
@@ -53,6 +55,8 @@ export class Session {
 	readonly contribution: Contribution;
 	readonly receipts: Receipts;
 	readonly library: Library;
+	readonly search: Search;
+	readonly transfer: Transfer;
 	readonly #ready: Promise<App>;
 	readonly #stops: (() => void)[] = [];
 
@@ -76,6 +80,8 @@ export class Session {
 		this.contribution = new Contribution(promise);
 		this.receipts = new Receipts(promise);
 		this.library = new Library(promise);
+		this.search = new Search(promise, () => this.conversations.list);
+		this.transfer = new Transfer(promise, freshId);
 		this.meshModel = this.remembered.get('mesh-model');
 		this.place = this.remembered.get('place') === 'mesh' ? 'mesh' : 'device';
 		this.#create = () => void createTab().then(resolve, reject);

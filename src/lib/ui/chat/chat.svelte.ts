@@ -66,6 +66,8 @@ export class Chat {
 	/** How a conversation that has not begun shall be answered. */
 	#manner = $state.raw<Manner | undefined>(undefined);
 	readonly #branches = new Branches();
+	/** A message that was searched for and shall come into sight. */
+	sought = $state.raw<string | undefined>(undefined);
 	/** The answer under way, if any. */
 	running = $state.raw<Running | undefined>(undefined);
 	/** Turns left out of the newest answer for want of room. */

@@ -91,6 +91,14 @@ export class Conversations {
 		await chat.load();
 	}
 
+	/** Opens a conversation where a message stands, on whatever branch. */
+	async find(id: string, message: string | undefined): Promise<void> {
+		await this.choose(id);
+		if (message === undefined || this.open.conversation?.id !== id) return;
+		this.open.show(message);
+		this.open.sought = message;
+	}
+
 	/** An empty chat; it becomes a conversation with its first message. */
 	startNew(): void {
 		this.#leave();

@@ -50,7 +50,7 @@ const wordsIn = (text: string): number =>
 
 /** Whether an answer can go on after its last word. */
 export const canGoOn = (answer: Answer, hasText: boolean): boolean =>
-	hasText && answer.by !== 'fixed' && ['lost', 'stopped', 'failed'].includes(answer.status);
+	hasText && answer.by !== 'fixed' && answer.tokens.length > 0 && ['lost', 'stopped', 'failed'].includes(answer.status);
 
 /** What an answer under way waits for. Empty while words come. */
 export function waiting(phase: Phase): string {

@@ -14,8 +14,8 @@ export const USUAL_ANSWER_TOKENS = 512;
 export const BOUNDS = {
 	temperature: { min: 0, max: 2, step: 0.05 },
 	topK: { min: 1, max: 20, step: 1 },
-	topP: { min: 0.05, max: 1, step: 0.05 },
-	maxTokens: { min: 16, max: 8192, step: 16 }
+	topP: { min: 0.05, max: 1, step: 0.01 },
+	maxTokens: { min: 16, max: 8192, step: 1 }
 } as const;
 
 /** Longest instructions, in characters: about 4,000 tokens, more than small models hold at all. */

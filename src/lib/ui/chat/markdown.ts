@@ -2,13 +2,16 @@
  * Markdown as a tree of a few harmless kinds. Answers are hostile input: whatever is not named here becomes text, so no image is
  * fetched, no tag is made, and a link is only an address until a person has seen it and said yes.
  */
-import { lexer, type Token, type Tokens } from 'marked';
+import { Marked, type Token, type Tokens } from 'marked';
+import { mathBlock, mathInline } from './mathematics.ts';
 
 /** A piece of running text. */
 export type Inline =
 	| { readonly kind: 'text'; readonly text: string }
 	| { readonly kind: 'code'; readonly text: string }
 	| { readonly kind: 'break' }
+	/** TeX; `display` asks for a line of its own. */
+	| { readonly kind: 'math'; readonly text: string; readonly display: boolean }
 	| { readonly kind: 'strong'; readonly parts: readonly Inline[] }
 	| { readonly kind: 'em'; readonly parts: readonly Inline[] }
 	| { readonly kind: 'del'; readonly parts: readonly Inline[] }
@@ -20,6 +23,7 @@ export type Block =
 	| { readonly kind: 'paragraph'; readonly parts: readonly Inline[] }
 	| { readonly kind: 'heading'; readonly level: number; readonly parts: readonly Inline[] }
 	| { readonly kind: 'code'; readonly language: string; readonly text: string }
+	| { readonly kind: 'math'; readonly text: string }
 	| { readonly kind: 'quote'; readonly blocks: readonly Block[] }
 	| { readonly kind: 'list'; readonly start: number | undefined; readonly items: readonly ListItem[] }
 	| { readonly kind: 'table'; readonly head: readonly Cell[]; readonly rows: readonly (readonly Cell[])[] }
@@ -40,6 +44,8 @@ export interface Cell {
 const LONGEST_PARSED = 20_000;
 /** Deeper than this no honest answer goes; the rest is shown as text. */
 const DEEPEST = 12;
+
+const READER = new Marked({ gfm: true, breaks: true, extensions: [mathBlock, mathInline] });
 
 /** Characters that turn the direction of what follows: harmless in a paragraph of its own, a trap in code and addresses. */
 const TURNERS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
@@ -78,7 +84,9 @@ export class GrowingMarkdown {
 		}
 		const tokens = tokensOf(clean.slice(this.#read.length));
 		// The last block may go on, and the blank line before it still decides whether a list is one list.
-		const last = tokens.findLastIndex((token) => token.type !== 'space');
+		let last = tokens.findLastIndex((token) => token.type !== 'space');
+		// What touches it may go with it: a line of "=" makes one heading of all lines above it, up to a blank one.
+		while (last > 0 && !endsBlank(tokens[last - 1])) last--;
 		const settled = tokens.slice(0, Math.max(0, last));
 		const raw = settled.reduce((sum, token) => sum + token.raw.length, 0);
 		// `raw` is what the lexer consumed; were it ever to differ from the source, parse whole rather than show it wrong.
@@ -91,6 +99,10 @@ export class GrowingMarkdown {
 	}
 }
 
+/** Whether a blank line ends this token; many take it into themselves. */
+const endsBlank = (token: Token | undefined): boolean =>
+	token?.type === 'space' || /\n[ \t]*\n$/.test(token?.raw ?? '');
+
 /** Tabs and line ends as the lexer makes them, so that positions agree. */
 const normal = (text: string): string => text.replaceAll(/\r\n?/g, '\n').replaceAll('\u0000', '\ufffd');
 
@@ -98,7 +110,7 @@ function tokensOf(text: string): readonly Token[] {
 	const clean = normal(text);
 	if (clean.length > LONGEST_PARSED && !/\n\s*\n/.test(clean)) return [plain(clean)];
 	try {
-		return lexer(clean, { gfm: true, breaks: true });
+		return READER.lexer(clean);
 	} catch {
 		return [plain(clean)];
 	}
@@ -118,6 +130,8 @@ function blockOf(token: Tokens.Generic, depth: number): readonly Block[] {
 		case 'paragraph':
 		case 'text':
 			return [{ kind: 'paragraph', parts: inlines(token, depth) }];
+		case 'math':
+			return [{ kind: 'math', text: String(token.text) }];
 		case 'heading':
 			return [{ kind: 'heading', level: Number(token.depth), parts: inlines(token, depth) }];
 		case 'code':
@@ -177,6 +191,8 @@ function inlineOf(token: Tokens.Generic, depth: number): readonly Inline[] {
 			return [{ kind: 'text', text: String(token.text) }];
 		case 'codespan':
 			return [{ kind: 'code', text: withTurnersShown(String(token.text)) }];
+		case 'math':
+			return [{ kind: 'math', text: String(token.text), display: token.display === true }];
 		case 'br':
 			return [{ kind: 'break' }];
 		case 'strong':
