@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [walk | engines | failover | soak] …`: measures, prints, and keeps the result with its method in bench/results. A busy machine is
+ * `npm run bench -- [walk | engines | failover | soak | ui] …`: measures, prints, and keeps the result with its method in bench/results. A busy machine is
  * refused, because its numbers would be about the other work.
  */
 import { writeFile } from 'node:fs/promises';
@@ -13,6 +13,8 @@ import { format, keep, type Circumstances } from './kept.ts';
 import { loadAverage } from './machine.ts';
 import { report } from './report.ts';
 import { measureSoak, reportSoak } from './soak.ts';
+import { measureUi } from './ui/measure.ts';
+import { reportUi } from './ui/report.ts';
 import { measureWalk } from './walk.ts';
 
 const USAGE =
@@ -20,6 +22,7 @@ const USAGE =
 	'       npm run bench -- engines [--rounds N] [--tokens N] [--force] [--no-keep]\n' +
 	'       npm run bench -- failover [--kills N] [--alarms MINUTES] [--force] [--no-keep]\n' +
 	'       npm run bench -- soak [--jobs N] [--force] [--no-keep]\n' +
+	'       npm run bench -- ui [--rounds N] [--force] [--no-keep]\n' +
 	'Fewer than 20 pairs, 5 rounds or 2000 jobs are for trying it out and are not kept; failover goes on where the run before it ended.';
 
 /** Of two cores one engine takes one; anything more than this beside it would be measured too. */
@@ -29,7 +32,7 @@ const ENOUGH_PAIRS = 20;
 /** A round holds whole profiles and loads, whose times vary less than those over a network. */
 const ENOUGH_ROUNDS = 5;
 /** Tokens of an answer, where nothing is said. */
-const TOKENS = { walk: 200, engines: 128, failover: 200, soak: 40 } as const;
+const TOKENS = { walk: 200, engines: 128, failover: 200, soak: 40, ui: 1 } as const;
 const KINDS = Object.keys(TOKENS) as (keyof typeof TOKENS)[];
 /** Jobs of a soak (issue 4). */
 const ENOUGH_JOBS = 2_000;
@@ -146,6 +149,12 @@ async function soak(chosen: Chosen, circumstances: () => Circumstances): Promise
 	return { kept, page: reportSoak(kept), enough: chosen.jobs >= ENOUGH_JOBS };
 }
 
-const MEASURES = { walk, engines, failover, soak } as const;
+async function ui(chosen: Chosen, circumstances: () => Circumstances): Promise<Found> {
+	const result = await measureUi({ ...chosen, tell });
+	const kept = { ...circumstances(), ...result };
+	return { kept, page: reportUi(kept), enough: chosen.rounds >= ENOUGH_ROUNDS };
+}
+
+const MEASURES = { walk, engines, failover, soak, ui } as const;
 
 process.exitCode = await main(process.argv.slice(2));

@@ -350,11 +350,14 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 			for await (const progress of load(signal)) yield { type: 'loading', progress };
 			let tokens = 0;
 			await sleep(script.tokenMs * 4, signal);
+			let due = Date.now();
 			for (const event of words(wish).slice(wish.continueFrom.length)) {
 				if (signal.aborted) break;
 				yield event;
 				tokens++;
-				await sleep(script.tokenMs, signal);
+				// By the clock and not by the wait, so that a slow page gets as many tokens a second as a fast one.
+				due += script.tokenMs;
+				await sleep(Math.max(0, due - Date.now()), signal);
 			}
 			yield {
 				type: 'finished',
