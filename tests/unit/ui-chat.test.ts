@@ -399,6 +399,26 @@ describe('conversations', () => {
 		expect(conversations.deleted).toBeUndefined();
 	});
 
+	test('an undo while the deletion is still under way loses nothing', async () => {
+		const { conversations, store } = await started();
+		conversations.open.send('What is Fireweed?', 'device');
+		conversations.began();
+		await settle();
+		const id = conversations.open.conversation?.id ?? '';
+		const plain = store.messages.delete.bind(store.messages);
+		store.messages.delete = async (key) => {
+			await new Promise((resolve) => setTimeout(resolve, 500));
+			await plain(key);
+		};
+		void conversations.remove(id);
+		await vi.advanceTimersByTimeAsync(100);
+		expect(conversations.deleted).toBeDefined();
+		void conversations.undo();
+		await settle();
+		expect(conversations.open.messages).toHaveLength(2);
+		expect(await store.messages.of(id)).toHaveLength(2);
+	});
+
 	test('an answer goes on while another conversation is read', async () => {
 		const { conversations } = await started();
 		conversations.open.send('What is Fireweed?', 'device');

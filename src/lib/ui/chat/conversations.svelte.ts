@@ -30,6 +30,8 @@ export class Conversations {
 	readonly #chats = new SvelteMap<string, Chat>();
 	#forget: ReturnType<typeof setTimeout> | undefined;
 	#refreshing = false;
+	/** The last deletion, until everything of it is gone. */
+	#removing: Promise<void> = Promise.resolve();
 
 	constructor(components: ConversationsComponents) {
 		this.#with = components;
@@ -134,7 +136,7 @@ export class Conversations {
 		this.list = this.list.filter((one) => one.id !== id);
 		if (this.open.conversation?.id === id) this.startNew();
 		this.#chats.delete(id);
-		await this.#keep(async ({ store }) => {
+		this.#removing = this.#keep(async ({ store }) => {
 			const messages = await store.messages.of(id);
 			this.deleted = { conversation, messages };
 			clearTimeout(this.#forget);
@@ -142,6 +144,7 @@ export class Conversations {
 			await store.conversations.delete(id);
 			for (const message of messages) await store.messages.delete(message.id);
 		});
+		await this.#removing;
 	}
 
 	/** Brings the last deleted conversation back. */
@@ -150,6 +153,8 @@ export class Conversations {
 		if (!deleted) return;
 		clearTimeout(this.#forget);
 		this.deleted = undefined;
+		// What is still being deleted would take away what is brought back.
+		await this.#removing;
 		await this.#keep(async ({ store }) => {
 			for (const message of deleted.messages) await store.messages.put(message);
 			await store.conversations.put(deleted.conversation);
