@@ -24,6 +24,7 @@ describe('what fits', () => {
 		expect(found('Иван-чай', 'иван')).toBe(true);
 		expect(found('柳兰是一种植物', '植物')).toBe(true);
 		expect(found('ﬁreweed', 'fire')).toBe(true);
+		expect(found('Σωκράτης', 'ΣΩΚΡΑΤΗΣ'), 'the sigma at an end').toBe(true);
 		expect(found('anything', '  ')).toBe(true);
 		expect(wordsOf('  ')).toEqual([]);
 	});

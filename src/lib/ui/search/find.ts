@@ -24,7 +24,9 @@ const BEFORE = 30;
 const AFTER = 80;
 
 /** Text as it is compared: no case, no accents, one form of every letter. */
-export const fold = (text: string): string => text.normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase();
+export const fold = (text: string): string =>
+	// A sigma at the end of a word is the one letter whose small form hangs on what stands beside it.
+	text.normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase().replaceAll('ς', 'σ');
 
 /** The words that must all be there; none in an empty query. */
 export const wordsOf = (query: string): readonly string[] => fold(query).split(/\s+/).filter(Boolean);
