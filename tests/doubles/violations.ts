@@ -28,7 +28,7 @@ export interface Chance {
 }
 
 export function chanceFrom(seed: number): Chance {
-	const values = fc.sample(fc.integer({ min: 0, max: 0x7fffffff }), { seed, numRuns: 64 });
+	const values = fc.sample(fc.noBias(fc.integer({ min: 0, max: 0x7fffffff })), { seed, numRuns: 64 });
 	let at = 0;
 	const next = () => values[at++ % values.length] ?? 0;
 	const between = (min: number, max: number) => min + (next() % (max - min + 1));
@@ -53,7 +53,7 @@ function files(chance: Chance): readonly ReleaseFile[] {
 	return Array.from({ length: chance.between(1, 6) }, (_, i) => ({
 		path: `_app/${i}-${chance.between(0, 1_000_000)}.js`,
 		sha256: sha256(Uint8Array.of(i, chance.between(0, 255))),
-		bytes: chance.between(0, 100_000)
+		bytes: chance.between(1, 100_000)
 	}));
 }
 
