@@ -6,6 +6,7 @@
  */
 import { codeOf } from '#lib/protocol/errors.ts';
 import { verifySignature } from '#lib/protocol/signature.ts';
+import { closableCaches, type ClosableCaches } from './closable-caches.ts';
 import { openLoader, type Loader } from './loader.ts';
 
 /** The part of ServiceWorkerGlobalScope used here. TypeScript's own is in a library that clashes with the DOM's. */
@@ -52,6 +53,7 @@ interface Handler {
 interface Here {
 	readonly scope: string;
 	readonly loader: Loader;
+	readonly caches: ClosableCaches;
 	readonly self: OfflineScope;
 }
 
@@ -60,9 +62,9 @@ export const handlers: readonly Handler[] = [
 	{
 		name: 'directory: the newest list of relays, else the last one heard',
 		matches: ({ address, opensPage }, scope) => address === `${scope}directory.json` && !opensPage,
-		answer: async (asked, request, { self, scope }) => {
+		answer: async (asked, request, { self, scope, caches }) => {
 			// Kept apart from the shell's caches: it outlives an update.
-			const cache = await self.caches.open(`fireweed-directory ${scope}`);
+			const cache = await caches.open(`fireweed-directory ${scope}`);
 			try {
 				const response = await self.fetch(request);
 				if (response.ok) await cache.put(asked.address, response.clone()).catch(() => {});
@@ -99,17 +101,18 @@ export function handlerFor(asked: Asked, scope: string): Handler | undefined {
 /** Wires the worker. `root` is the encoded first keys of the line. */
 export function serveOffline(self: OfflineScope, root: Uint8Array): void {
 	const { scope } = self.registration;
+	const caches = closableCaches(self.caches);
 	const loader = openLoader({
 		scope,
 		root,
 		now: Date.now,
-		caches: self.caches,
+		caches,
 		fetch: (url, init) => self.fetch(url, init),
 		digest: (bytes) => self.crypto.subtle.digest('SHA-256', bytes),
 		unpack: 'DecompressionStream' in globalThis ? gunzip : undefined,
 		crypto: { verify: async (key, text, signature) => verifySignature(key, text, signature) }
 	});
-	const here: Here = { scope, loader, self };
+	const here: Here = { scope, loader, caches, self };
 
 	self.addEventListener('install', (event) => {
 		event.waitUntil(
@@ -135,7 +138,7 @@ export function serveOffline(self: OfflineScope, root: Uint8Array): void {
 	self.addEventListener('message', (event) => {
 		const question = questionIn(event.data);
 		if (question === undefined) return;
-		const answer = answerTo(question, loader, self);
+		const answer = answerTo(question, here);
 		event.waitUntil(answer.then((value) => event.ports[0]?.postMessage(value ?? null)));
 	});
 }
@@ -151,14 +154,17 @@ function questionIn(data: unknown): Question | undefined {
 	return (asked === 'switch' || asked === 'started') && typeof cid === 'string' ? { ask: asked, cid } : undefined;
 }
 
-const PLAIN = ['activate', 'complete', 'about', 'check'] as const;
+const PLAIN = ['activate', 'complete', 'about', 'check', 'end'] as const;
 
-function answerTo(question: Question, loader: Loader, self: OfflineScope): Promise<unknown> {
+function answerTo(question: Question, { loader, caches, self }: Here): Promise<unknown> {
 	switch (question.ask) {
 		case 'activate':
 			return self.skipWaiting();
 		case 'complete':
 			return loader.complete();
+		case 'end':
+			// Everything is about to be deleted (survival/wipe.ts).
+			return caches.close().then(() => true);
 		case 'about':
 			return loader.about();
 		case 'check':

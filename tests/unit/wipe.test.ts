@@ -4,6 +4,7 @@ import { openDB } from 'idb';
 import { describe, expect, test, vi } from 'vitest';
 import { GONE, openTidings, takeConfirmation } from '#lib/survival/tidings.ts';
 import { MODEL_FOLDER, wipe, type WipeComponents } from '#lib/survival/wipe.ts';
+import { closableCaches } from '#workers/closable-caches.ts';
 import { KEPT_FOLDER } from '#workers/messages.ts';
 import { until } from '../compliance/store.ts';
 
@@ -49,7 +50,10 @@ async function browser(base: string) {
 			}) as Partial<FileSystemDirectoryHandle> as FileSystemDirectoryHandle,
 		serviceWorker: {
 			getRegistrations: async () =>
-				[...registrations].map((scope) => ({ scope, unregister: async () => registrations.delete(scope) })) as never
+				[...registrations].map((scope) => ({
+					...{ scope, active: null, waiting: null, installing: null },
+					unregister: async () => registrations.delete(scope)
+				})) as never
 		},
 		locks: { query: async () => ({ held: [], pending: [] }) },
 		storages: [session],
@@ -115,7 +119,16 @@ describe('wipe', () => {
 			'workers',
 			{
 				serviceWorker: {
-					getRegistrations: async () => [{ scope: 'http://host/fails/', unregister: async () => false }] as never
+					getRegistrations: async () =>
+						[
+							{
+								scope: 'http://host/fails/',
+								active: null,
+								waiting: null,
+								installing: null,
+								unregister: async () => false
+							}
+						] as never
 				}
 			}
 		]
@@ -129,6 +142,58 @@ describe('wipe', () => {
 		const nothing = { caches: undefined, files: undefined, serviceWorker: undefined, locks: undefined };
 		const { components } = await browser('http://host/bare/');
 		expect(await wipe({ ...components, ...nothing, indexedDB: undefined, storages: [] })).toEqual([]);
+	});
+});
+
+describe('the worker', () => {
+	const memory = (made: Set<string>, slow: Promise<void>) => ({
+		open: async (name: string) => {
+			await slow;
+			made.add(name);
+			return { put: async () => undefined, match: async () => undefined } as Partial<Cache> as Cache;
+		},
+		keys: async () => [...made],
+		delete: async (name: string) => made.delete(name)
+	});
+
+	test('opens no cache after it was told to end, and says so only when none is being opened', async () => {
+		const made = new Set<string>();
+		const slow = Promise.withResolvers<void>();
+		const caches = closableCaches(memory(made, slow.promise));
+		const opening = caches.open('begun before');
+		let closed = false;
+		const closing = caches.close().then(() => (closed = true));
+		await new Promise((resolve) => setTimeout(resolve, 20));
+		expect(closed).toBe(false);
+		slow.resolve();
+		await Promise.all([opening, closing]);
+		expect([...made]).toEqual(['begun before']);
+		made.clear();
+		const after = await caches.open('late');
+		await after.put('./x', new Response('x'));
+		expect([await after.match('./x'), await caches.keys(), [...made]]).toEqual([undefined, [], []]);
+	});
+
+	test('is asked to end before it is sent away, and not waited for longer than it may take', async () => {
+		const { components } = await browser('http://host/worker/');
+		const order: string[] = [];
+		const worker = (answers: boolean) => ({
+			postMessage: (message: unknown, [port]: [MessagePort]) => {
+				order.push(JSON.stringify(message));
+				if (answers) port.postMessage(true);
+			}
+		});
+		let registered = true;
+		const registration = {
+			...{ scope: 'http://host/worker/', active: worker(true), waiting: worker(false), installing: null },
+			unregister: async () => {
+				order.push('sent away');
+				registered = false;
+			}
+		};
+		const serviceWorker = { getRegistrations: async () => (registered ? [registration] : []) as never };
+		expect(await wipe({ ...components, serviceWorker })).toEqual([]);
+		expect(order).toEqual(['{"fireweed":"end"}', '{"fireweed":"end"}', 'sent away']);
 	});
 });
 

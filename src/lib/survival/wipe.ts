@@ -10,6 +10,8 @@ export const MODEL_FOLDER = 'models';
 /** How long other tabs may take to leave, and a database to be given up by them, in ms. A frozen tab never does. */
 const WAIT_MS = 8_000;
 const LOOK_EVERY_MS = 100;
+/** How long a worker may take to stop writing, in ms. One that was stopped by the browser is started for the question. */
+const ANSWER_MS = 3_000;
 
 /** The parts of the browser used here, handed in for tests; undefined where it withholds them. */
 export interface WipeComponents {
@@ -74,10 +76,25 @@ async function othersGone({ locks, sleep, tellEnd }: WipeComponents): Promise<vo
 	}
 }
 
-async function workersGone({ serviceWorker, base }: WipeComponents): Promise<string | undefined> {
+async function workersGone({ serviceWorker, base, sleep }: WipeComponents): Promise<string | undefined> {
 	const mine = async () => ((await serviceWorker?.getRegistrations()) ?? []).filter(({ scope }) => scope === base);
-	for (const registration of await mine()) await registration.unregister();
+	for (const registration of await mine()) {
+		const { active, waiting, installing } = registration;
+		// Each may be filling its caches this very moment, and opening one makes it anew.
+		await Promise.all([active, waiting, installing].map((worker) => ended(worker, sleep)));
+		await registration.unregister();
+	}
 	return (await mine()).length > 0 ? 'the offline worker; reload and try again' : undefined;
+}
+
+/** Resolves when the worker has said that it opens no cache any more, or has had time enough to say so. */
+async function ended(worker: ServiceWorker | null, sleep: WipeComponents['sleep']): Promise<void> {
+	if (worker === null) return;
+	const { port1, port2 } = new MessageChannel();
+	const answered = new Promise((resolve) => (port1.onmessage = resolve));
+	worker.postMessage({ fireweed: 'end' }, [port2]);
+	await Promise.race([answered, sleep(ANSWER_MS)]);
+	port1.close();
 }
 
 async function databasesGone({ indexedDB, base, sleep }: WipeComponents): Promise<string | undefined> {
