@@ -66,7 +66,8 @@ export class Harm {
 		for (const { to, price, promptTokens, kind } of owed) {
 			const cheat = byPeer(to)?.plan.cheat;
 			if (cheat === undefined || kind !== 'receipt' || price === undefined || promptTokens === undefined) continue;
-			const fair = promptTokensOf(dossier);
+			// Given tokens are run as a prompt is, and billed with it.
+			const fair = promptTokensOf(dossier) + (parts.find(({ executor }) => executor === to)?.from ?? 0);
 			const billed = promptTokens + Math.max(0, tokens.length);
 			if (promptTokens > fair)
 				this.of(cheat).overbilled += Math.round((price * (promptTokens - fair)) / Math.max(1, billed));

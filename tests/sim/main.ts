@@ -1,26 +1,88 @@
-/** `npm run sim`: one run, printed as JSON. */
+/**
+ * `npm run sim`: one run, printed as JSON; a run that violates an invariant is made small, and how to repeat it is printed.
+ * `npm run sim:long`: the two long runs.
+ */
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { plan, type Wanted } from './plan.ts';
 import { isScenario, SCENARIOS } from './scenarios.ts';
-import { simulate } from './simulate.ts';
+import { kept, type Script } from './script.ts';
+import { share } from './share.ts';
+import { command, shrink } from './shrink.ts';
+import { run, type Result } from './simulate.ts';
+
+const LONG: readonly Wanted[] = [
+	{ scenario: 'wide', seed: 1, nodes: 1_000, minutes: 60 },
+	{ scenario: 'long', seed: 1, nodes: 100, minutes: 24 * 60 }
+];
 
 const { values } = parseArgs({
 	options: {
 		seed: { type: 'string', default: '1' },
 		nodes: { type: 'string', default: '100' },
 		minutes: { type: 'string', default: '2' },
-		scenario: { type: 'string', default: 'calm' }
+		scenario: { type: 'string', default: 'calm' },
+		'keep-nodes': { type: 'string' },
+		'keep-jobs': { type: 'string' },
+		'keep-faults': { type: 'string' },
+		long: { type: 'boolean', default: false },
+		'no-shrink': { type: 'boolean', default: false }
 	}
 });
-if (!isScenario(values.scenario)) {
-	console.error(`There is no scenario ${values.scenario}. Scenarios: ${Object.keys(SCENARIOS).join(', ')}.`);
-	process.exit(2);
+
+process.exitCode = values.long ? await long() : await one();
+
+async function one(): Promise<number> {
+	const { scenario } = values;
+	const [seed, nodes, minutes] = [Number(values.seed), Number(values.nodes), Number(values.minutes)];
+	if (!isScenario(scenario))
+		return complain(`There is no scenario ${scenario}. Scenarios: ${Object.keys(SCENARIOS).join(', ')}.`);
+	if (!Number.isInteger(seed) || !(nodes >= 2) || !(minutes > 0))
+		return complain('--seed, --nodes and --minutes are numbers.');
+	const ids = (text: string | undefined) =>
+		text === undefined ? undefined : text === 'none' ? [] : text.split(',').map(Number);
+	const keep = { nodes: ids(values['keep-nodes']), jobs: ids(values['keep-jobs']), faults: ids(values['keep-faults']) };
+	const script = kept(plan({ scenario, seed, nodes, minutes }), keep);
+	const result = await run(script);
+	print(script, result);
+	const [first] = result.violations;
+	if (first === undefined) return 0;
+	if (values['no-shrink']) return 1;
+	console.error(`\n${first.invariant}: ${first.what}\nmaking it smaller…`);
+	const fails = async (smaller: Script) =>
+		(await run(smaller)).violations.some(({ invariant }) => invariant === first.invariant);
+	const small = await shrink(script, fails);
+	const { nodes: left, jobs, faults } = small.script;
+	console.error(
+		`${left.length} nodes, ${jobs.length} jobs, ${faults.length} faults are left after ${small.runs} runs:`
+	);
+	console.error(JSON.stringify({ nodes: left, jobs, faults }, undefined, 2));
+	console.error(command(script, { nodes, minutes }, small.keep));
+	return 1;
 }
-const result = await simulate({
-	scenario: values.scenario,
-	seed: Number(values.seed),
-	nodes: Number(values.nodes),
-	minutes: Number(values.minutes)
-});
-console.log(JSON.stringify(result, undefined, 2));
-process.exitCode = result.violations.length > 0 ? 1 : 0;
+
+async function long(): Promise<number> {
+	const began = performance.now();
+	let broken = 0;
+	for (const wanted of LONG) {
+		const script = plan(wanted);
+		const onMinute = (minute: number) => {
+			if (minute % Math.ceil(wanted.minutes / 20) === 0)
+				console.error(`${wanted.scenario}: ${minute} of ${wanted.minutes} minutes`);
+		};
+		const result = await run(script, { onMinute });
+		broken += result.violations.length;
+		print(script, result);
+	}
+	console.log(`${Math.round((performance.now() - began) / 1_000)} s in all, ${broken} violations`);
+	return broken === 0 ? 0 : 1;
+}
+
+function print({ scenario, seed }: Script, result: Result): void {
+	console.log(JSON.stringify({ scenario, seed, ...result, share: share(result.counts) }, undefined, 2));
+}
+
+function complain(what: string): number {
+	console.error(what);
+	return 2;
+}

@@ -1,6 +1,6 @@
 /** The scenarios by name: how many nodes do what, and what goes wrong how often. Numbers are rates; chance makes a script of them (plan.ts). */
 import type { WeatherInit } from '../doubles/weather.ts';
-import type { Cheat } from './script.ts';
+import { CHEATS, type Cheat } from './script.ts';
 
 export interface Scenario {
 	readonly about: string;
@@ -48,7 +48,7 @@ const CALM: Scenario = {
 	asks: 0.6,
 	jobsPerLender: 1.5,
 	stopped: 0.05,
-	maxTokens: [8, 120],
+	maxTokens: [8, 160],
 	tokensPerSecond: [20, 90],
 	weather: {},
 	churn: 0,
@@ -61,6 +61,11 @@ const CALM: Scenario = {
 	latencyMs: 20,
 	jitterMs: 30
 };
+
+/** Three nodes in ten cheat in this one way. */
+function only(cheat: Cheat, what: string): Scenario {
+	return { ...CALM, about: `three nodes in ten ${what}`, hostile: 0.3, maxTokens: [8, 200], cheats: [cheat] };
+}
 
 export const SCENARIOS = {
 	calm: CALM,
@@ -96,28 +101,50 @@ export const SCENARIOS = {
 	},
 	overload: {
 		...CALM,
-		about: 'four times as much is asked as can be answered',
-		jobsPerLender: 40,
+		about: 'twice as much is asked as can be answered',
+		jobsPerLender: 8,
 		maxTokens: [60, 160],
-		tokensPerSecond: [10, 30]
+		tokensPerSecond: [4, 10]
 	},
 	hostile30: {
 		...CALM,
 		about: 'three nodes in ten cheat, each in its way, and one in five leaves every minute',
 		churn: 0.2,
 		hostile: 0.3,
-		cheats: [
-			'liar',
-			'staller',
-			'no-show',
-			'overbiller',
-			'equivocator',
-			'replayer',
-			'flooder',
-			'sybil',
-			'ack-withholder',
-			'seal-withholder'
-		]
+		maxTokens: [8, 200],
+		cheats: CHEATS
+	},
+	liars: only('liar', 'tell other words than the model'),
+	stallers: only('staller', 'answer a little and then nothing'),
+	'no-shows': only('no-show', 'bid, and say nothing when somebody comes'),
+	overbillers: only('overbiller', 'count the prompt as long as can be believed'),
+	equivocators: only('equivocator', 'say two things'),
+	replayers: only('replayer', 'say again what others said'),
+	flooders: only('flooder', 'announce, open and send what nobody means'),
+	sybils: only('sybil', 'bid under five names each'),
+	'ack-withholders': only('ack-withholder', 'read and never acknowledge'),
+	'seal-withholders': only('seal-withholder', 'read everything and never sign the receipt'),
+	wide: {
+		...CALM,
+		about: 'a thousand nodes for an hour',
+		jobsPerLender: 0.03,
+		churn: 0.005,
+		faults: { partition: 0.1, freeze: 0.2 }
+	},
+	long: {
+		...CALM,
+		about: 'a hundred nodes for a day',
+		jobsPerLender: 0.08,
+		churn: 0.005,
+		faults: {
+			partition: 0.02,
+			'relay-gone': 0.02,
+			freeze: 0.5,
+			'full-disk': 0.2,
+			loss: 0.02,
+			break: 0.2,
+			'clock-jump': 0.05
+		}
 	},
 	storm: {
 		...CALM,

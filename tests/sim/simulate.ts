@@ -45,12 +45,17 @@ export function simulate(wanted: Wanted, options: RunOptions = {}): Promise<Resu
 
 /** Who follows the statements of others; hearing everybody is dear, so in a large network not everybody is watched for it. */
 const FOLLOWERS = 24;
+/** The same in a run of more node-minutes than this. */
+const LONG = 20_000;
+const FOLLOWERS_OF_LONG = 4;
 /** Between two looks at what nodes hold. */
 const LOOK_MS = 5_000;
 /** After the last job: a channel without an assignment is closed within this (execute.ASSIGN_MS). */
 const LAST_MS = 15_000;
 /** Jobs asked when all faults are over. */
 const PROBES = 5;
+/** One after the other: asked all at once they would all choose the same lender, and the last would find nobody free. */
+const PROBE_EVERY_MS = 8_000;
 const PROBE = { words: 5, minTokens: 40, maxTokens: 40, temperatureMilli: 0, stopAfterMs: undefined };
 
 export async function run(script: Script, options: RunOptions = {}): Promise<Result> {
@@ -101,7 +106,8 @@ export class Town {
 		});
 		this.checker = new Checker(this.world, this.harm);
 		const askers = script.nodes.filter(({ asks, cheat }) => asks && cheat === undefined);
-		const every = Math.max(1, Math.ceil(askers.length / FOLLOWERS));
+		const followers = (script.nodes.length * script.endsAt) / 60_000 > LONG ? FOLLOWERS_OF_LONG : FOLLOWERS;
+		const every = Math.max(1, Math.ceil(askers.length / followers));
 		const follow = new Set(askers.filter((_, i) => i % every === 0).map(({ id }) => id));
 		this.#follows = ({ id }) => follow.has(id);
 	}
@@ -115,9 +121,11 @@ export class Town {
 		}
 		for (const job of script.jobs) clock.at(job.at, () => void this.#ask(job, false));
 		for (const fault of script.faults) strike(fault, this);
+		// The last fault that ends is the weather itself.
+		clock.at(script.quietAt, () => world.network.weather.set({}));
 		const heals = script.quietAt + HEAL_MS;
 		clock.at(heals, () => this.#healed());
-		const end = Math.max(script.endsAt, heals) + 1;
+		const end = Math.max(script.endsAt, heals + PROBES * PROBE_EVERY_MS) + 1;
 		for (let minute = 1; clock.monotonic() < end;) {
 			await clock.pass(Math.min(LOOK_MS, end - clock.monotonic()));
 			this.checker.look(this.all.values());
@@ -238,7 +246,7 @@ export class Town {
 		for (let i = 0; i < PROBES && able.length > 0; i++) {
 			const [asker] = able.splice(chance.below(able.length), 1) as [Inhabitant];
 			const job: JobPlan = { ...PROBE, id: -1 - i, at: clock.monotonic(), asker: asker.plan.id };
-			void this.#ask(job, true);
+			clock.at(clock.monotonic() + i * PROBE_EVERY_MS, () => void this.#ask(job, true));
 		}
 	}
 }

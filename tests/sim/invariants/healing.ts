@@ -7,12 +7,15 @@ import type { Inhabitant } from '../inhabitant.ts';
 export const HEAL_MS = 36_000;
 /** A statement is forgotten after its time (advertise.TTL_MS) at the latest. */
 const FORGOTTEN_MS = 65_000;
+/** The same where somebody replays statements: those within the skew window are believed again, for a quarter of their time. */
+const FORGOTTEN_REPLAYED_MS = CLOCK_SKEW_MS + 20_000;
 
 /** `now`: virtual ms; nothing has gone wrong for HEAL_MS. */
 export function foundItself(all: readonly Inhabitant[], now: number, accuse: Accuse): void {
 	const say = (what: string) => accuse('finds-itself', what);
 	const settled = (who: Inhabitant) =>
 		who.here && who.honest && now - who.plan.joinsAt > HEAL_MS && now - who.troubledUntil > HEAL_MS;
+	const forgottenMs = all.every(({ honest }) => honest) ? FORGOTTEN_MS : FORGOTTEN_REPLAYED_MS;
 	const lenders = all.filter((who) => settled(who) && who.lending);
 	for (const who of all) {
 		if (!settled(who) || who.offers === undefined) continue;
@@ -27,7 +30,7 @@ export function foundItself(all: readonly Inhabitant[], now: number, accuse: Acc
 			say(`node ${who.plan.id} does not know ${missing.length} of ${lenders.length} lenders: ${names}`);
 		}
 		const gone = all.filter(
-			({ leftAt, peer }) => leftAt !== undefined && now - leftAt > FORGOTTEN_MS && known.has(peer)
+			({ leftAt, peer }) => leftAt !== undefined && now - leftAt > forgottenMs && known.has(peer)
 		);
 		if (gone.length > 0) say(`node ${who.plan.id} still offers ${gone.length} that are gone`);
 	}
