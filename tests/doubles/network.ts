@@ -55,7 +55,7 @@ export class Network {
 	meddle: Meddle | undefined;
 	readonly nodes = new Map<PeerId, MemoryMesh>();
 	/** Every gossip payload, as a relay would see it. */
-	readonly gossip: { readonly topic: Topic; readonly bytes: Uint8Array }[] = [];
+	readonly gossip: { readonly topic: Topic; readonly bytes: Uint8Array; readonly from: PeerId }[] = [];
 	readonly hearers = new Map<Topic, Set<MemoryMesh>>();
 	/** The newest capability statement of each node, as a relay holds it. */
 	readonly statements = new Map<PeerId, Said>();
@@ -263,7 +263,7 @@ export class MemoryMesh implements Mesh {
 		const { network } = this;
 		const { clock } = network.init;
 		network.published++;
-		if (network.init.keepGossip) network.gossip.push({ topic, bytes: message });
+		if (network.init.keepGossip) network.gossip.push({ topic, bytes: message, from: this.self });
 		const digest = new Digest();
 		digest.bytes(message);
 		const said: Said = { topic, bytes: message, from: this.self, digest: digest.hex(), verdicts: new Map() };
