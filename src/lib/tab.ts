@@ -17,6 +17,7 @@ import { pagePlaceOf } from '#lib/mesh/gater.ts';
 import { tabMedium } from '#lib/mesh/medium-tab.ts';
 import { createMesh } from '#lib/mesh/mesh.ts';
 import { workerTicker } from '#lib/mesh/ticker.ts';
+import { Accounts } from '#lib/node/accounts.ts';
 import { answerHere } from '#lib/node/answer-here.ts';
 import type { App, ContributeState, MeshState, StorageState, Wish } from '#lib/node/app.ts';
 import { contribute, type Contribution } from '#lib/node/contribute.ts';
@@ -35,6 +36,7 @@ import type { Clock } from '#lib/ports/clock.ts';
 import type { Identity } from '#lib/ports/keys.ts';
 import type { Random } from '#lib/ports/random.ts';
 import type { ReleaseFacts, RunningRelease } from '#lib/ports/shell.ts';
+import { formatDid } from '#lib/protocol/did.ts';
 import { codeOf, Refusal } from '#lib/protocol/errors.ts';
 import { judgeGossip } from '#lib/protocol/gossip.ts';
 import { MAX_ANSWER_TOKENS } from '#lib/protocol/limits.ts';
@@ -56,7 +58,7 @@ export async function createTab(): Promise<App> {
 	const { pathname, hostname, search, protocol } = location;
 	const sharedOrigin = isSharedOrigin(pathname, protocol);
 	const storage = new Watchable<StorageState>('fine');
-	const [crypto, keys, store] = await Promise.all([
+	const [signatures, keys, store] = await Promise.all([
 		openCrypto({ subtle: (globalThis.crypto as Partial<typeof globalThis.crypto>).subtle }),
 		openKeys({ pathname, protocol, now: Date.now }),
 		openStore({
@@ -73,7 +75,16 @@ export async function createTab(): Promise<App> {
 	const refuseLocked = () => {
 		if (locked) throw new Refusal('locked');
 	};
+	const accounts = new Accounts({ keys, crypto: signatures, clock, log }, (account) => {
+		const ended = formatDid(account);
+		for (const offer of offers.list()) if (offer.account === ended) offers.forget(offer.executor);
+		fate.set(accounts.fate(identity.accountKey).state);
+		refresh();
+	});
+	await accounts.load();
+	const crypto = accounts.guard();
 	const identity = whileOpen(await keys.identity(), refuseLocked);
+	const fate = new Watchable(accounts.fate(identity.accountKey).state);
 	const place = pagePlaceOf(hostname);
 	const asked = relaysAskedFor(search);
 	const mesh = createMesh({
@@ -161,6 +172,7 @@ export async function createTab(): Promise<App> {
 			meshState.set({ ...meshState.value, state: 'starting' });
 			await mesh.start();
 			offers.follow(mesh);
+			accounts.follow(mesh);
 			teller.start();
 			for (const topic of FORWARDED)
 				mesh.subscribe(
@@ -331,12 +343,21 @@ export async function createTab(): Promise<App> {
 		},
 		openReceipt: async (cid) => {
 			const record = await store.receipts.get(cid);
-			return record === undefined ? undefined : openReceipt(record, crypto, Date.now());
+			return record === undefined ? undefined : openReceipt(record, signatures, Date.now());
 		},
 		house: {
 			backUp: (passphrase) => backUp({ keys, store }, passphrase),
 			exportAccount: (passphrase) => keys.exportAccount(passphrase),
 			openRestore: (file, passphrase) => openRestore({ keys, store }, file, passphrase),
+			fate,
+			revocationNote: () => keys.revocation(),
+			revoke: async (note) => {
+				// Whoever wants it heard wants it now; the mesh is joined for it.
+				await join();
+				await accounts.say(note);
+			},
+			succeed: async () => void (await keys.succeed()),
+			startOver: () => keys.startOver(),
 			restart: () => tidings.restart(),
 			leaveForGood: () => tidings.end()
 		},

@@ -188,6 +188,11 @@ function fakeHouse(): House {
 				cancel() {}
 			};
 		},
+		fate: new Value('valid' as const),
+		revocationNote: async () => new Uint8Array(200),
+		revoke: () => sleep(200),
+		succeed: () => sleep(200),
+		startOver: () => sleep(200),
 		restart: () => globalThis.location?.reload(),
 		leaveForGood() {}
 	};

@@ -3,6 +3,7 @@
  * by its person, or a bug in a table then cannot take the identity with it, and no table API leads to a private key.
  */
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
+import type { KeptEnd } from '#lib/ports/keys.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
 import type { KeyMaterial } from './material.ts';
 import type { SealedSeed } from './account.ts';
@@ -42,17 +43,28 @@ export interface KeyDatabase {
 	/** Oldest first. */
 	nodesOf(account: string): Promise<readonly NodeRecord[]>;
 	keepNode(record: NodeRecord): Promise<void>;
+	/**
+	 * Statements about ended accounts, oldest first. They lie beside the keys: a store that is wiped must not bring a stolen key back to honour.
+	 */
+	ends(): Promise<readonly KeptEnd[]>;
+	/** Keeps one; beyond `KEPT_ENDS` the oldest that is not one's own goes. */
+	keepEnd(end: KeptEnd): Promise<void>;
 	close(): void;
 }
+
+/** About half a megabyte. */
+const KEPT_ENDS = 1_000;
 
 interface Schema extends DBSchema {
 	accounts: { key: string; value: AccountRecord };
 	/** One entry, `account`: the DID in use. Earlier accounts stay in `accounts`: an import never destroys a key. */
 	current: { key: string; value: string };
 	nodes: { key: string; value: NodeRecord };
+	/** Since version 2. */
+	ends: { key: number; value: KeptEnd };
 }
 
-const VERSION = 1;
+const VERSION = 2;
 
 /** Opens the device's key database of the app at `directory`. Rejects with `storage-unavailable` when the browser keeps nothing. */
 export async function openKeyDatabase(directory: string): Promise<KeyDatabase> {
@@ -60,10 +72,13 @@ export async function openKeyDatabase(directory: string): Promise<KeyDatabase> {
 	return new DeviceKeyDatabase(
 		await storing(() =>
 			openDB<Schema>(name, VERSION, {
-				upgrade: (database) => {
-					database.createObjectStore('accounts', { keyPath: 'did' });
-					database.createObjectStore('current');
-					database.createObjectStore('nodes', { keyPath: 'id' });
+				upgrade: (database, oldVersion) => {
+					if (oldVersion < 1) {
+						database.createObjectStore('accounts', { keyPath: 'did' });
+						database.createObjectStore('current');
+						database.createObjectStore('nodes', { keyPath: 'id' });
+					}
+					if (oldVersion < 2) database.createObjectStore('ends', { autoIncrement: true });
 				},
 				// A newer app wants to change the shape: keys are held in memory by now, so stepping aside costs this tab nothing.
 				blocking: (_current, _blocked, event) => {
@@ -137,6 +152,24 @@ class DeviceKeyDatabase implements KeyDatabase {
 		await storing(() => this.#database.put('nodes', record));
 	}
 
+	ends(): Promise<readonly KeptEnd[]> {
+		return storing(() => this.#database.getAll('ends'));
+	}
+
+	async keepEnd(end: KeptEnd): Promise<void> {
+		await storing(async () => {
+			const { store, done } = this.#database.transaction('ends', 'readwrite');
+			await store.add(end);
+			let surplus = (await store.count()) - KEPT_ENDS;
+			for (let oldest = await store.openCursor(); oldest !== null && surplus > 0; oldest = await oldest.continue()) {
+				if (oldest.value.own) continue;
+				await oldest.delete();
+				surplus--;
+			}
+			await done;
+		});
+	}
+
 	close(): void {
 		this.#database.close();
 	}
@@ -147,6 +180,7 @@ export class SessionKeyDatabase implements KeyDatabase {
 	#account: AccountRecord | undefined;
 	readonly #others = new Map<string, AccountRecord>();
 	readonly #nodes = new Map<string, NodeRecord>();
+	readonly #ends: KeptEnd[] = [];
 
 	account(): Promise<AccountRecord | undefined> {
 		return Promise.resolve(this.#account);
@@ -174,6 +208,15 @@ export class SessionKeyDatabase implements KeyDatabase {
 
 	keepNode(record: NodeRecord): Promise<void> {
 		this.#nodes.set(record.id, record);
+		return Promise.resolve();
+	}
+
+	ends(): Promise<readonly KeptEnd[]> {
+		return Promise.resolve([...this.#ends]);
+	}
+
+	keepEnd(end: KeptEnd): Promise<void> {
+		this.#ends.push(end);
 		return Promise.resolve();
 	}
 

@@ -1,6 +1,6 @@
 /** The Keys port: one account per profile, one node key per tab, one key per job (docs/spec/identity.md). */
-import type { Identity, MovableKeys, OpenedBackup, Signer } from '#lib/ports/keys.ts';
-import { revoke } from '#lib/protocol/account-end.ts';
+import type { EndableKeys, Identity, KeptEnd, MovableKeys, OpenedBackup, Signer } from '#lib/ports/keys.ts';
+import { revoke, succeed } from '#lib/protocol/account-end.ts';
 import { certify, nodeCertificate } from '#lib/protocol/certificate.ts';
 import { formatPeerId } from '#lib/protocol/did.ts';
 import { read } from '#lib/protocol/envelope.ts';
@@ -44,7 +44,7 @@ export interface KeysPlatform {
 }
 
 /** The port, and how it ends. */
-export interface DeviceKeys extends MovableKeys {
+export interface DeviceKeys extends MovableKeys, EndableKeys {
 	/** Gives this tab's node key back to the pool. Harmless when repeated. */
 	close(): Promise<void>;
 }
@@ -170,6 +170,48 @@ class BrowserKeys implements DeviceKeys {
 		};
 	}
 
+	ends(): Promise<readonly KeptEnd[]> {
+		return this.#database.ends();
+	}
+
+	keepEnd(end: KeptEnd): Promise<void> {
+		return this.#database.keepEnd(end);
+	}
+
+	async revocation(): Promise<Uint8Array> {
+		await this.identity();
+		const account = await this.#account();
+		return account.revocation ?? this.#revocationOf(account);
+	}
+
+	async succeed(): Promise<Uint8Array> {
+		await this.identity();
+		const [before, after] = [await this.#account(), await this.#newAccount()];
+		const [old, heir] = [before, after].map(({ material }) => signerOf(material, this.#native)) as [Signer, Signer];
+		const bytes = await succeed(old, heir, this.#init.now());
+		// In this order: whatever fails, the key that others believe is still here.
+		await this.#database.keepAccount(after);
+		await this.#database.keepEnd({ bytes, own: true });
+		await this.#replace(before, after);
+		return bytes;
+	}
+
+	async startOver(): Promise<void> {
+		await this.identity();
+		await this.#replace(await this.#account(), await this.#newAccount());
+	}
+
+	async #replace(before: AccountRecord, after: AccountRecord): Promise<void> {
+		await this.#database.useAccount(after, true);
+		await this.#database.dropAccount(before.did);
+		this.#letGo();
+	}
+
+	async #newAccount(): Promise<AccountRecord> {
+		const made = await newAccount(this.#init.now(), this.#native, this.#platform.random);
+		return { ...made, revocation: await this.#revocationOf(made) };
+	}
+
 	#revocationOf({ material }: AccountRecord): Promise<Uint8Array> {
 		return revoke(signerOf(material, this.#native), this.#init.now());
 	}
@@ -218,8 +260,7 @@ class BrowserKeys implements DeviceKeys {
 	async #account(): Promise<AccountRecord> {
 		const inUse = await this.#database.account();
 		if (inUse !== undefined) return inUse;
-		const made = await newAccount(this.#init.now(), this.#native, this.#platform.random);
-		return this.#database.useAccount({ ...made, revocation: await this.#revocationOf(made) }, false);
+		return this.#database.useAccount(await this.#newAccount(), false);
 	}
 
 	async #claimFor(account: string, make: () => Promise<NodeRecord>): Promise<Claim> {

@@ -1,4 +1,6 @@
 /** What the settings page does with a person's account and everything kept: the face of `tab.ts` for it. Types only. */
+import type { AccountFate } from '#lib/protocol/account-end.ts';
+import type { Watched } from './app.ts';
 import type { RestoreOffer } from './moving.ts';
 
 export interface House {
@@ -8,6 +10,16 @@ export interface House {
 	exportAccount(passphrase: string): Promise<Uint8Array>;
 	/** Opens either file and says what it would bring. Refusals as `MovableKeys.openBackup`. */
 	openRestore(file: Uint8Array, passphrase: string): Promise<RestoreOffer>;
+	/** What others believe of the account in use, as far as this tab has heard. */
+	readonly fate: Watched<AccountFate['state']>;
+	/** The revocation that was signed when the account was made: whoever has it can end the account, and do nothing else. */
+	revocationNote(): Promise<Uint8Array>;
+	/** Says to the mesh that an account has ended, from its revocation note. Refusals of a message that is none. */
+	revoke(note: Uint8Array): Promise<void>;
+	/** Puts a new key in the place of the account's, with the old one's word; the page must start again. Refusals of storage. */
+	succeed(): Promise<void>;
+	/** Puts a new account in use that nothing links to the present one, which is forgotten; the page must start again. */
+	startOver(): Promise<void>;
 	/** Starts this tab and every other of this profile again, with the account now in use. */
 	restart(): void;
 	/** Begins the deletion of everything: leaves for the page that does it, in every tab of this profile. */

@@ -54,3 +54,26 @@ export interface MovableKeys extends Keys {
 	 */
 	openBackup(file: Uint8Array, passphrase: string): Promise<OpenedBackup>;
 }
+
+/** A statement that ends an account (protocol/account-end), as it was received or made. */
+export interface KeptEnd {
+	readonly bytes: Uint8Array;
+	/** Made or brought in by this device, which repeats it whenever it joins the mesh. */
+	readonly own: boolean;
+}
+
+/** The keys, as far as accounts end and others take their place. Refusals of all: `storage-full`, `storage-unavailable`. */
+export interface EndableKeys {
+	/** What was kept, oldest first. */
+	ends(): Promise<readonly KeptEnd[]>;
+	keepEnd(end: KeptEnd): Promise<void>;
+	/** The revocation that was signed when the account in use was made. */
+	revocation(): Promise<Uint8Array>;
+	/**
+	 * Puts a new account in use, signed for by the one before, whose key is then forgotten here. Answers the AccountSuccessionV1, which is kept as
+	 * one's own. The next `identity()` has the new account, so the caller starts the tab again.
+	 */
+	succeed(): Promise<Uint8Array>;
+	/** Puts a new account in use that nothing links to the one before, which is forgotten here. */
+	startOver(): Promise<void>;
+}

@@ -118,18 +118,3 @@ export function fateOf(book: AccountBook, account: Uint8Array): AccountFate {
 	if (first === undefined) return { state: 'valid' };
 	return second === undefined ? { state: 'moved', successor: first.successor } : { state: 'disputed' };
 }
-
-/** Longest chain of successions that is followed. */
-const MAX_SUCCESSIONS = 16;
-
-/** The account whose standing is meant by `account` today: the end of its chain; undefined when that chain is revoked, disputed or a ring. */
-export function heirOf(book: AccountBook, account: Uint8Array): Uint8Array | undefined {
-	let present = account;
-	for (let step = 0; step <= MAX_SUCCESSIONS; step++) {
-		const fate = fateOf(book, present);
-		if (fate.state === 'valid') return present;
-		if (fate.state !== 'moved') return undefined;
-		present = fate.successor;
-	}
-	return undefined;
-}

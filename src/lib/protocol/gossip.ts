@@ -6,6 +6,7 @@
  */
 import type { Crypto } from '#lib/ports/crypto.ts';
 import type { Verdict } from '#lib/ports/mesh.ts';
+import { openAccountEnd } from './account-end.ts';
 import { jobAnnouncement } from './announcement.ts';
 import { jobBid, jobInterest } from './bid.ts';
 import { capabilityAdvertisement } from './capability.ts';
@@ -22,7 +23,10 @@ interface Rule {
 	readonly certified: boolean;
 }
 
-const RULES: Readonly<Record<Topic, readonly Rule[]>> = {
+/** Topic of statements that were signed ahead of time: they are as true tomorrow, so no clock judges them. */
+const TIMELESS = 'fireweed/1/accounts';
+
+const RULES: Readonly<Record<Exclude<Topic, typeof TIMELESS>, readonly Rule[]>> = {
 	'fireweed/1/capabilities': [{ kind: capabilityAdvertisement, certified: true }],
 	'fireweed/1/announcements': [{ kind: jobAnnouncement, certified: false }],
 	'fireweed/1/bids': [
@@ -38,6 +42,10 @@ const HARMLESS: readonly Code[] = ['unknown-type', 'unknown-version', 'clock-ske
 /** Judges one message of a topic at wall time `now` (Unix ms). Never throws. */
 export async function judgeGossip(topic: Topic, message: Uint8Array, crypto: Crypto, now: number): Promise<Verdict> {
 	try {
+		if (topic === TIMELESS) {
+			await openAccountEnd(message, crypto);
+			return 'accept';
+		}
 		const { type, version } = peek(message, MAX_GOSSIP_MESSAGE);
 		const rule = RULES[topic].find((candidate) => candidate.kind.type === type && candidate.kind.version === version);
 		if (rule === undefined) return 'ignore';
