@@ -1,8 +1,9 @@
 /**
- * `npm run bench -- [walk | engines | failover | soak | ui] …`: measures, prints, and keeps the result with its method in bench/results. A busy machine is
+ * `npm run bench -- [walk | engines | failover | soak | ui | release] …`: measures, prints, and keeps the result with its method in bench/results. A busy machine is
  * refused, because its numbers would be about the other work.
  */
 import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { measureEngines } from './engines/measure.ts';
@@ -11,6 +12,8 @@ import { KEPT, measureFailover } from './failover/measure.ts';
 import { reportFailover } from './failover/report.ts';
 import { format, keep, type Circumstances } from './kept.ts';
 import { loadAverage } from './machine.ts';
+import { ROOT } from '../scripts/bootstrap.mjs';
+import { measureRelease, reportRelease } from './release.ts';
 import { report } from './report.ts';
 import { measureSoak, reportSoak } from './soak.ts';
 import { measureUi } from './ui/measure.ts';
@@ -21,6 +24,7 @@ const USAGE =
 	'Usage: npm run bench -- [walk] [--pairs N] [--tokens N] [--arrivals N] [--force] [--no-keep]\n' +
 	'       npm run bench -- engines [--rounds N] [--tokens N] [--force] [--no-keep]\n' +
 	'       npm run bench -- failover [--kills N] [--alarms MINUTES] [--force] [--no-keep]\n' +
+	'       npm run bench -- release [--rounds N] [--force] [--no-keep]\n' +
 	'       npm run bench -- soak [--jobs N] [--force] [--no-keep]\n' +
 	'       npm run bench -- ui [--rounds N] [--force] [--no-keep]\n' +
 	'Fewer than 20 pairs, 5 rounds or 2000 jobs are for trying it out and are not kept; failover goes on where the run before it ended.';
@@ -32,7 +36,7 @@ const ENOUGH_PAIRS = 20;
 /** A round holds whole profiles and loads, whose times vary less than those over a network. */
 const ENOUGH_ROUNDS = 5;
 /** Tokens of an answer, where nothing is said. */
-const TOKENS = { walk: 200, engines: 128, failover: 200, soak: 40, ui: 1 } as const;
+const TOKENS = { walk: 200, engines: 128, failover: 200, soak: 40, ui: 1, release: 1 } as const;
 const KINDS = Object.keys(TOKENS) as (keyof typeof TOKENS)[];
 /** Jobs of a soak (issue 4). */
 const ENOUGH_JOBS = 2_000;
@@ -155,6 +159,15 @@ async function ui(chosen: Chosen, circumstances: () => Circumstances): Promise<F
 	return { kept, page: reportUi(kept), enough: chosen.rounds >= ENOUGH_ROUNDS };
 }
 
-const MEASURES = { walk, engines, failover, soak, ui } as const;
+async function release(chosen: Chosen, circumstances: () => Circumstances): Promise<Found> {
+	const result = await measureRelease(path.join(ROOT, 'build'), chosen.rounds, tell);
+	return {
+		kept: { ...circumstances(), ...result },
+		page: reportRelease(result),
+		enough: chosen.rounds >= ENOUGH_ROUNDS
+	};
+}
+
+const MEASURES = { walk, engines, failover, soak, ui, release } as const;
 
 process.exitCode = await main(process.argv.slice(2));
