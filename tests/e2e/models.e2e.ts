@@ -45,7 +45,7 @@ test('a model from an address is looked at, loaded, answers here, stays over a r
 	test.setTimeout(4 * LOAD_MS);
 	await page.goto(`${site.url}#/settings`);
 	await page.getByLabel('Address of its folder or file').fill(`${models.origin}/acme/small`);
-	await page.getByRole('button', { name: 'Look' }).click();
+	await page.getByRole('region', { name: 'Models on this device' }).getByRole('button', { name: 'Look' }).click();
 	await expect(page.getByText('It stands in the list.')).toBeVisible({ timeout: LOAD_MS });
 	const found = card(page, 'small');
 	await expect(found).toContainText('4 bit');
@@ -80,7 +80,7 @@ test('an address that leads to no model says so, and files can be chosen instead
 	test.setTimeout(2 * LOAD_MS);
 	await page.goto(`${site.url}#/settings`);
 	await page.getByLabel('Address of its folder or file').fill(`${models.origin}/nobody/nothing`);
-	await page.getByRole('button', { name: 'Look' }).click();
+	await page.getByRole('region', { name: 'Models on this device' }).getByRole('button', { name: 'Look' }).click();
 	await expect(page.getByText('could not be loaded').or(page.getByText('cannot run here')).first()).toBeVisible({
 		timeout: LOAD_MS
 	});
