@@ -1,6 +1,6 @@
 /** A relay: introduces tabs to each other, tells them their address, passes public gossip on. It writes nothing down and is none of a kind. */
 import { appendFileSync } from 'node:fs';
-import { noise } from '@chainsafe/libp2p-noise';
+import { noise } from '@libp2p/noise';
 import type { GossipSub } from '@libp2p/gossipsub';
 import { identify, identifyPush } from '@libp2p/identify';
 import type { PrivateKey } from '@libp2p/interface';

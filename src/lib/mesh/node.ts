@@ -1,5 +1,5 @@
 /** The libp2p node of a tab, composed: what was measured to work together (findings, docs/spec/mesh.md), and nothing that calls home. */
-import { noise } from '@chainsafe/libp2p-noise';
+import { noise } from '@libp2p/noise';
 import { circuitRelayTransport, type CircuitRelayTransportComponents } from '@libp2p/circuit-relay-v2';
 import type { GossipSub } from '@libp2p/gossipsub';
 import { identify, identifyPush, type Identify, type IdentifyPush } from '@libp2p/identify';
