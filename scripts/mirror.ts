@@ -8,6 +8,7 @@ import path from 'node:path';
 import { codeOf } from '#lib/protocol/errors.ts';
 import type { Gateway, Shelf } from '#lib/survival/gateways/blocks.ts';
 import { Fetcher } from '#lib/survival/gateways/fetcher.ts';
+import { gatewayOf } from '#lib/survival/gateways/kept.ts';
 
 const USAGE =
 	'Usage: npm run mirror -- <cid> <folder> <gateway> [<gateway> …], e.g. https://gateway.example or https://*.gateway.example';
@@ -21,13 +22,6 @@ function shelfIn(folder: string): Shelf {
 			await writeFile(path.join(folder, cid), block);
 		}
 	};
-}
-
-/** The gateway a person means. */
-export function gatewayOf(text: string): Gateway {
-	return text.includes('://*.')
-		? { kind: 'subdomain', base: text.replace('://*.', '://') }
-		: { kind: 'path', base: text };
 }
 
 /** Fetches all files; resolves to how many, and how many gateways lied. Refusals of the fetcher. */
@@ -75,7 +69,7 @@ if (import.meta.main) {
 			const { files, liars } = await mirror(
 				root,
 				folder,
-				gateways.map(gatewayOf),
+				gateways.map((address) => gatewayOf(address)),
 				new AbortController().signal,
 				console.log
 			);

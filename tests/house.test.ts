@@ -69,6 +69,8 @@ const TABLE: Record<string, Rights> = {
 		rings: [
 			// One verifier for page, worker and scripts: docs/decisions/loader.md
 			...['protocol', 'verify', 'engine', 'src/lib/survival/release.ts'],
+			// A release from gateways nobody has to trust, before any page runs: docs/decisions/loader.md
+			...['src/lib/survival/gateways/elsewhere.ts', 'src/lib/survival/gateways/patience.ts'],
 			// The boot of a carried copy is built as a file of its own: docs/decisions/carried-file.md
 			...['src/lib/survival/carried/boot.ts', 'src/lib/survival/root.ts', 'src/lib/survival/floor.ts']
 		],

@@ -7,7 +7,19 @@
 import { codeOf, Refusal, type Code } from '#lib/protocol/errors.ts';
 import type { Crypto } from '#lib/ports/crypto.ts';
 import type { Place } from '#lib/protocol/release.ts';
-import { followKeys, PARTS, verifyRelease, type SignedParts, type VerifiedRelease } from '#lib/survival/release.ts';
+import { addressedFolder, openElsewhere } from '#lib/survival/gateways/elsewhere.ts';
+import { PATIENCE_MS, patience } from '#lib/survival/gateways/patience.ts';
+import {
+	chainWith,
+	encodeChain,
+	followKeys,
+	PARTS,
+	verifyManifest,
+	verifyRelease,
+	type ReleaseWord,
+	type SignedParts,
+	type VerifiedRelease
+} from '#lib/survival/release.ts';
 import { bodyOf } from './body.ts';
 import {
 	decodeState,
@@ -30,13 +42,20 @@ import {
 	precache,
 	PrecacheMismatch,
 	type Holding,
+	type OnFill,
 	type Precache,
 	type PrecacheComponents
 } from './precache.ts';
+import { CID } from 'multiformats/cid';
+import { create as createDigest } from 'multiformats/hashes/digest';
 import { recoveryPage, type RecoveryFacts } from './recovery.ts';
 
 /** The loader's own floor. The real one is baked into pages, which look for themselves: the loader's bytes stay the same from release to release. */
 const BEGINNING: Place = { keys: 1, sequence: 0 };
+
+/** Of the list of files as a block of its own: one leaf, since it is shorter than a block. */
+const RAW = 0x55;
+const SHA2_256 = 0x12;
 
 /** What the loader needs from the worker's world. */
 export interface LoaderComponents extends PrecacheComponents {
@@ -47,7 +66,12 @@ export interface LoaderComponents extends PrecacheComponents {
 	readonly crypto: Crypto;
 	/** Unix ms. */
 	readonly now: () => number;
+	/** Told while files come: bytes that are here, and all. */
+	readonly tell?: OnFill | undefined;
 }
+
+/** Where a document of a release comes from; undefined when it is not there. */
+type Source = (part: keyof SignedParts) => Promise<Uint8Array | undefined>;
 
 /** What a look at the server found. */
 export type Found =
@@ -87,8 +111,8 @@ export interface Loader {
 	file(request: Request, address: string): Promise<Response>;
 	/** Fetches the rest of what runs. */
 	complete(): Promise<Holding>;
-	/** Looks at the server for a newer release and fetches it. */
-	check(): Promise<Found>;
+	/** Looks for a newer release and fetches it: at the server, and when that has none, the one that peers gave `word` of, from the gateways a person named. */
+	check(word?: ReleaseWord): Promise<Found>;
 	/** Starts the release that was offered under this name. False when it is not there. */
 	switchTo(cid: string): Promise<boolean>;
 	started(cid: string): Promise<void>;
@@ -102,7 +126,10 @@ interface Opened {
 }
 
 export function openLoader(components: LoaderComponents): Loader {
-	const { scope, root, crypto, now, caches } = components;
+	const { scope, root, crypto, now, caches, tell } = components;
+	const elsewhere = openElsewhere(components);
+	/** The content address this folder stands under, where it does: then gateways have its documents too. */
+	const folder = addressedFolder(scope);
 	const statePlace = { cache: `fireweed-loader ${scope}`, key: `${scope}release/state` };
 	const openings = new Map<string, Promise<Opened | undefined>>();
 	let state: LoaderState | undefined;
@@ -143,21 +170,45 @@ export function openLoader(components: LoaderComponents): Loader {
 		return work;
 	}
 
-	const shellOf = (release: VerifiedRelease) => precache(entriesOf(release.files), scope, components);
+	const shellOf = ({ files, manifest }: VerifiedRelease) =>
+		precache(entriesOf(files), scope, components, (path, max, onBytes) =>
+			elsewhere.file(manifest.app.toString(), path, max, onBytes)
+		);
 
-	/** A part of the release at the server. Undefined when the server has none. */
-	async function part(name: keyof SignedParts): Promise<Uint8Array | undefined> {
-		const { path, max } = PARTS[name];
-		const response = await components.fetch(`${scope}${path}`, { cache: 'no-store', credentials: 'same-origin' });
-		if (response.status >= 400 && response.status < 500) return undefined;
-		if (!response.ok) throw new TypeError(`${path}: status ${response.status}`);
-		const body = await bodyOf(response, max);
-		if (body === undefined) throw new Refusal('oversized', path);
-		return new Uint8Array(body);
-	}
+	/** From the server this app came from. */
+	const atServer: Source = async (part) => {
+		const { path, max } = PARTS[part];
+		const waiting = patience(components.patienceMs ?? PATIENCE_MS);
+		try {
+			const init = { cache: 'no-store', credentials: 'same-origin', signal: waiting.signal } as const;
+			const response = await waiting.piece(components.fetch(`${scope}${path}`, init));
+			if (response.status >= 400 && response.status < 500) return undefined;
+			if (!response.ok) throw new TypeError(`${path}: status ${response.status}`);
+			const body = await bodyOf(response, max, (work) => waiting.piece(work));
+			if (body === undefined) throw new Refusal('oversized', path);
+			return new Uint8Array(body);
+		} finally {
+			waiting.end();
+		}
+	};
 
-	async function partsWith(manifest: Uint8Array): Promise<SignedParts> {
-		const [keys, files] = await Promise.all([part('keys'), part('files')]);
+	/** From gateways, by the content address this folder stands under. */
+	const atGateways: Source = async (part) =>
+		folder === undefined ? undefined : elsewhere.file(folder, PARTS[part].path, PARTS[part].max);
+
+	/** What a peer gave word of. The list of files is asked for by its hash, and only once the manifest that names it is believed. */
+	const asTold =
+		({ manifest, keySet }: ReleaseWord): Source =>
+		async (part) => {
+			if (part === 'manifest') return manifest;
+			const chain = chainWith((await present()).running?.keys ?? encodeChain([root]), keySet, root);
+			if (part === 'keys') return chain;
+			const { files } = (await verifyManifest(manifest, await followKeys(chain, root, crypto), crypto)).manifest;
+			return elsewhere.file(CID.createV1(RAW, createDigest(SHA2_256, files)).toString(), '', PARTS.files.max);
+		};
+
+	async function partsWith(manifest: Uint8Array, from: Source): Promise<SignedParts> {
+		const [keys, files] = await Promise.all([from('keys'), from('files')]);
 		if (keys === undefined || files === undefined) throw new Refusal('mixed-release', 'a document is missing');
 		return { keys, manifest, files };
 	}
@@ -170,18 +221,26 @@ export function openLoader(components: LoaderComponents): Loader {
 		return verifyRelease(parts, { root, floor: BEGINNING, held, keysSeen }, crypto, now());
 	}
 
-	async function lookFor(): Promise<Found> {
-		const { running, failed } = await present();
-		const manifest = await part('manifest');
-		if (manifest === undefined || (running && same(manifest, running.manifest))) return { kind: 'none' };
-		const release = await verified(await partsWith(manifest));
+	async function first(from: Source): Promise<VerifiedRelease> {
+		const manifest = await from('manifest');
+		if (manifest === undefined) throw new Refusal('too-few-keys', 'nothing here is signed');
+		return verified(await partsWith(manifest, from));
+	}
+
+	async function lookFor(from: Source): Promise<Found> {
+		const { running, good, failed } = await present();
+		const manifest = await from('manifest');
+		// A server that still has the one before is behind, not hostile.
+		const known = [running, good].some((kept) => kept && manifest && same(manifest, kept.manifest));
+		if (manifest === undefined || known) return { kind: 'none' };
+		const release = await verified(await partsWith(manifest, from));
 		const { cid, signers, development } = release;
 		const { name } = release.manifest;
 		// Other signatures under the same words.
 		if (cid === running?.cid) return { kind: 'none' };
 		if (failed.includes(cid)) return { kind: 'failed', name };
 		const shell = shellOf(release);
-		const holding = await shell.fill('small');
+		const holding = await shell.fill('small', tell);
 		if (holding.wrong > 0) throw new Refusal('mixed-release', `${holding.wrong} files`);
 		if (holding.have < holding.want) return { kind: 'incoming', ...holding };
 		openings.set(cid, Promise.resolve({ release, shell }));
@@ -189,9 +248,16 @@ export function openLoader(components: LoaderComponents): Loader {
 		return { kind: 'offered', cid, name, signers, development };
 	}
 
-	async function check(): Promise<Found> {
+	async function check(word?: ReleaseWord): Promise<Found> {
+		const here = await looked(atServer);
+		if (word === undefined || here.kind === 'offered' || here.kind === 'incoming') return here;
+		const there = await looked(asTold(word));
+		return there.kind === 'offered' || there.kind === 'incoming' ? there : here;
+	}
+
+	async function looked(from: Source): Promise<Found> {
 		try {
-			return await lookFor();
+			return await lookFor(from);
 		} catch (error) {
 			return error instanceof Refusal ? { kind: 'refused', code: codeOf(error) } : { kind: 'unreachable' };
 		}
@@ -241,11 +307,12 @@ export function openLoader(components: LoaderComponents): Loader {
 	return {
 		async install() {
 			if (await opened((await present()).running)) return;
-			const manifest = await part('manifest');
-			if (manifest === undefined) throw new Refusal('too-few-keys', 'nothing here is signed');
-			const release = await verified(await partsWith(manifest));
+			const release = await first(atServer).catch((error: unknown) => {
+				if (folder === undefined) throw error;
+				return first(atGateways).catch(() => Promise.reject(error as Error));
+			});
 			const shell = shellOf(release);
-			const { have, want } = await shell.fill('small');
+			const { have, want } = await shell.fill('small', tell);
 			// What came stays, so the browser's next try goes on from here.
 			if (have < want) throw new Error(`the shell is not whole yet: ${have} of ${want} files`);
 			openings.set(release.cid, Promise.resolve({ release, shell }));
@@ -285,7 +352,10 @@ export function openLoader(components: LoaderComponents): Loader {
 		},
 		async complete() {
 			const running = await opened((await present()).running);
-			return running ? running.shell.fill('all') : { have: 0, want: 1, wrong: 0 };
+			if (!running) return { have: 0, want: 1, wrong: 0 };
+			const holding = await running.shell.fill('all', tell);
+			if (holding.have === holding.want) await elsewhere.tidy();
+			return holding;
 		},
 		check,
 		switchTo,

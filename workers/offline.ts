@@ -8,6 +8,8 @@ import { codeOf } from '#lib/protocol/errors.ts';
 import { verifySignature } from '#lib/protocol/signature.ts';
 import { closableCaches, type ClosableCaches } from './closable-caches.ts';
 import { openLoader, type Loader } from './loader.ts';
+import type { OnFill } from './precache.ts';
+import type { ReleaseWord } from '#lib/survival/release.ts';
 
 /** The part of ServiceWorkerGlobalScope used here. TypeScript's own is in a library that clashes with the DOM's. */
 export interface OfflineScope {
@@ -110,16 +112,20 @@ export function serveOffline(self: OfflineScope, root: Uint8Array): void {
 		fetch: (url, init) => self.fetch(url, init),
 		digest: (bytes) => self.crypto.subtle.digest('SHA-256', bytes),
 		unpack: 'DecompressionStream' in globalThis ? gunzip : undefined,
-		crypto: { verify: async (key, text, signature) => verifySignature(key, text, signature) }
+		crypto: { verify: async (key, text, signature) => verifySignature(key, text, signature) },
+		tell: everyHundredth((have, want) => void tellPages({ fireweed: 'progress', have, want }))
 	});
 	const here: Here = { scope, loader, caches, self };
+
+	async function tellPages(message: object): Promise<void> {
+		for (const client of await self.clients.matchAll({ includeUncontrolled: true })) client.postMessage(message);
+	}
 
 	self.addEventListener('install', (event) => {
 		event.waitUntil(
 			loader.install().catch(async (error: unknown) => {
 				// A page sees only that it failed; why, it hears from us.
-				const told = { fireweed: 'refused', code: codeOf(error) };
-				for (const client of await self.clients.matchAll({ includeUncontrolled: true })) client.postMessage(told);
+				await tellPages({ fireweed: 'refused', code: codeOf(error) });
 				throw error;
 			})
 		);
@@ -144,17 +150,38 @@ export function serveOffline(self: OfflineScope, root: Uint8Array): void {
 }
 
 /** What a page may ask. */
-type Question = { readonly ask: (typeof PLAIN)[number] } | { readonly ask: 'switch' | 'started'; readonly cid: string };
+type Question =
+	| { readonly ask: (typeof PLAIN)[number] }
+	| { readonly ask: 'check'; readonly word: ReleaseWord | undefined }
+	| { readonly ask: 'switch' | 'started'; readonly cid: string };
 
 /** A page may be of another version, or of another folder of the same origin: anything else is not answered. */
 function questionIn(data: unknown): Question | undefined {
-	const { fireweed: asked, cid } = Object(data) as { fireweed?: unknown; cid?: unknown };
+	const { fireweed: asked, cid, word } = Object(data) as { fireweed?: unknown; cid?: unknown; word?: unknown };
 	const plain = PLAIN.find((each) => each === asked);
 	if (plain) return { ask: plain };
+	if (asked === 'check') return { ask: asked, word: wordIn(word) };
 	return (asked === 'switch' || asked === 'started') && typeof cid === 'string' ? { ask: asked, cid } : undefined;
 }
 
-const PLAIN = ['activate', 'complete', 'about', 'check', 'end'] as const;
+const PLAIN = ['activate', 'complete', 'about', 'end'] as const;
+
+function wordIn(value: unknown): ReleaseWord | undefined {
+	const { manifest, keySet } = Object(value) as { manifest?: unknown; keySet?: unknown };
+	if (!(manifest instanceof Uint8Array)) return undefined;
+	return { manifest, keySet: keySet instanceof Uint8Array ? keySet : undefined };
+}
+
+/** Not every piece is worth a word: each hundredth of the way, and the end. */
+function everyHundredth(tell: OnFill): OnFill {
+	let last = -1;
+	return (have, want) => {
+		const step = want === 0 ? 100 : Math.floor((have / want) * 100);
+		if (step === last) return;
+		last = step;
+		tell(have, want);
+	};
+}
 
 function answerTo(question: Question, { loader, caches, self }: Here): Promise<unknown> {
 	switch (question.ask) {
@@ -168,7 +195,7 @@ function answerTo(question: Question, { loader, caches, self }: Here): Promise<u
 		case 'about':
 			return loader.about();
 		case 'check':
-			return loader.check();
+			return loader.check(question.word);
 		case 'switch':
 			return loader.switchTo(question.cid);
 		case 'started':

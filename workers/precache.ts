@@ -6,7 +6,15 @@
  * what it finds; that is why it is not used (docs/decisions/own-service-worker.md).
  */
 import type { ReleaseFile } from '#lib/protocol/release-files.ts';
-import { bodyOf } from './body.ts';
+import {
+	fileSource,
+	PrecacheMismatch,
+	type FileSourceComponents,
+	type FromElsewhere,
+	type OnBytes
+} from './file-source.ts';
+
+export { PrecacheMismatch };
 
 /** One file of the release. `url` is relative to the worker's folder; `revision` is the SHA-256 of its bytes, base64url without padding. */
 export interface PrecacheEntry {
@@ -41,21 +49,13 @@ export interface Holding {
 }
 
 /** What the shell needs from the worker's world; handed in so that it can be tested without a browser. */
-export interface PrecacheComponents {
+export interface PrecacheComponents extends FileSourceComponents {
 	readonly caches: Pick<CacheStorage, 'open' | 'keys' | 'delete'>;
-	readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
 	readonly digest: (bytes: ArrayBuffer) => Promise<ArrayBuffer>;
-	/** Gunzips; undefined where the browser cannot. */
-	readonly unpack?: ((packed: ArrayBuffer) => Response) | undefined;
 }
 
-/** The server has this file no more, or with other bytes than were signed. Nothing of it is kept. */
-export class PrecacheMismatch extends Error {
-	readonly code = 'precache-mismatch';
-	constructor(url: string) {
-		super(`${url} is not the file that was signed`);
-	}
-}
+/** Bytes of this filling that are here, and all. */
+export type OnFill = (have: number, want: number) => void;
 
 const PREFIX = 'fireweed-shell';
 
@@ -71,9 +71,6 @@ const LATER_ABOVE_BYTES = 1024 * 1024;
  */
 export const ON_DEMAND = /\/webllm-[\w-]+\.js$/;
 
-/** SvelteKit's folder for files whose names carry a hash of their content. */
-const NAMED_BY_CONTENT = '/_app/immutable/';
-
 /** Holds one build's files for one scope. */
 export interface Precache {
 	/** Name of the cache it is held in. */
@@ -83,7 +80,7 @@ export interface Precache {
 	/** The file, checked; from the cache, else from the network. Rejects when offline, or with PrecacheMismatch. */
 	read(url: string): Promise<Response>;
 	/** Fetches what is missing: the small files (`install`) or all of them. Files that fail do not stop the others. */
-	fill(which: 'small' | 'all'): Promise<Holding>;
+	fill(which: 'small' | 'all', onFill?: OnFill): Promise<Holding>;
 }
 
 /** Deletes the caches of this scope that none of `kept` uses, and of no other scope. */
@@ -98,7 +95,12 @@ export async function clearExcept(
 }
 
 /** Opens the shell of `entries` for the worker whose scope is `scope` (absolute, ends with a slash). */
-export function precache(entries: readonly PrecacheEntry[], scope: string, components: PrecacheComponents): Precache {
+export function precache(
+	entries: readonly PrecacheEntry[],
+	scope: string,
+	components: PrecacheComponents,
+	fromElsewhere: FromElsewhere = () => Promise.resolve(undefined)
+): Precache {
 	const wanted = new Map(entries.map((entry) => [new URL(entry.url, scope).href, entry]));
 	// The space ends the scope: http://host/ must not match http://host/ipfs/<cid>/.
 	const mine = `${PREFIX} ${scope} `;
@@ -136,51 +138,20 @@ export function precache(entries: readonly PrecacheEntry[], scope: string, compo
 		}
 	}
 
-	/** Whether this server packs what it sends; unknown until it sent something worth packing. */
-	let serverPacks: boolean | undefined;
+	const files = fileSource(components, matches, fromElsewhere);
 
-	async function fetched(url: string, entry: PrecacheEntry): Promise<Response> {
-		const unpacked = serverPacks === true ? undefined : await fromTwin(url, entry);
-		if (unpacked) return unpacked;
-		// A name with a hash in it never changes its content, so what the page has just loaded is taken as it is. Second try past the
-		// HTTP cache: a damaged answer marked immutable would otherwise stay there for a year.
-		const first = url.includes(NAMED_BY_CONTENT) ? 'default' : 'no-cache';
-		for (const cache of [first, 'reload'] as const) {
-			const response = await components.fetch(url, { cache, credentials: 'same-origin' });
-			if (response.status >= 400 && response.status < 500) throw new PrecacheMismatch(url);
-			if (!response.ok) throw new TypeError(`${url}: status ${response.status}`);
-			if (entry.packed !== undefined) serverPacks = response.headers.has('content-encoding');
-			const bytes = await bodyOf(response, entry.bytes);
-			if (bytes && (await matches(bytes, entry))) return kept(url, bytes, response);
-		}
-		throw new PrecacheMismatch(url);
-	}
-
-	/** The file out of its gzip twin, or undefined when there is none or it is not what was signed. */
-	async function fromTwin(url: string, entry: PrecacheEntry): Promise<Response | undefined> {
-		if (entry.packed === undefined || components.unpack === undefined) return undefined;
-		try {
-			const response = await components.fetch(`${url}.gz`, { cache: 'no-cache', credentials: 'same-origin' });
-			const packed = response.ok ? await bodyOf(response, entry.packed) : undefined;
-			const bytes = packed && (await bodyOf(components.unpack(packed), entry.bytes));
-			if (!bytes || !(await matches(bytes, entry))) return undefined;
-			return await kept(url, bytes, undefined);
-		} catch {
-			return undefined;
-		}
-	}
-
-	async function kept(url: string, bytes: ArrayBuffer, from: Response | undefined): Promise<Response> {
+	async function fetched(url: string, entry: PrecacheEntry, onBytes: OnBytes): Promise<Response> {
+		const { bytes, from } = await files.fetched(url, entry, onBytes);
 		const good = rebuilt(bytes, url, from);
 		await keep(url, good.clone());
 		return good;
 	}
 
 	/** One fetch for a file that the page and `fill` want at the same time: the engine is 14 MB. */
-	function once(url: string, entry: PrecacheEntry): Promise<Response> {
+	function once(url: string, entry: PrecacheEntry, onBytes: OnBytes = () => {}): Promise<Response> {
 		const running = underWay.get(url);
 		if (running) return running.then((response) => response.clone());
-		const started = fetched(url, entry).finally(() => underWay.delete(url));
+		const started = fetched(url, entry, onBytes).finally(() => underWay.delete(url));
 		underWay.set(url, started);
 		return started.then((response) => response.clone());
 	}
@@ -210,16 +181,28 @@ export function precache(entries: readonly PrecacheEntry[], scope: string, compo
 			return (await held(url, entry)) ?? (await once(url, entry));
 		},
 
-		async fill(which) {
+		async fill(which, onFill) {
 			const all = await asked(which);
+			files.renew();
 			const queue = [...all];
 			const failures: unknown[] = [];
+			const want = all.reduce((sum, [, { bytes }]) => sum + bytes, 0);
+			const here = new Map<string, number>();
+			const put = (url: string, bytes: number) => {
+				here.set(url, bytes);
+				onFill?.(
+					[...here.values()].reduce((sum, each) => sum + each, 0),
+					want
+				);
+			};
 			async function drain() {
 				for (let next = queue.shift(); next; next = queue.shift()) {
 					const [url, entry] = next;
 					try {
-						if (!(await held(url, entry))) await once(url, entry);
+						if (!(await held(url, entry))) await once(url, entry, (have) => put(url, have));
+						put(url, entry.bytes);
 					} catch (error) {
+						put(url, 0);
 						failures.push(error);
 					}
 				}
@@ -245,15 +228,21 @@ function fingerprint(entries: readonly PrecacheEntry[]): string {
 
 /** A plain answer of `bytes`: a redirected response may not answer a navigation, and a gateway's other headers are not ours to keep. */
 function rebuilt(bytes: ArrayBuffer, url: string, from: Response | undefined): Response {
-	const type = from?.headers.get('content-type') ?? TYPES[/\.\w+$/.exec(url)?.[0] ?? ''] ?? 'application/octet-stream';
+	const known = url.endsWith('/') ? 'text/html; charset=utf-8' : TYPES[/\.\w+$/.exec(url)?.[0] ?? ''];
+	const type = from?.headers.get('content-type') ?? known ?? 'application/octet-stream';
 	return new Response(bytes, { headers: { 'content-type': type } });
 }
 
-/** What a twin is once it is unpacked; its own type says that it is packed. */
+/** What a file is that came as a packed twin or in blocks, which say nothing of it. */
 const TYPES: Readonly<Record<string, string>> = {
-	'.wasm': 'application/wasm',
+	'.css': 'text/css',
 	'.js': 'text/javascript',
-	'.json': 'application/json'
+	'.json': 'application/json',
+	'.png': 'image/png',
+	'.svg': 'image/svg+xml',
+	'.wasm': 'application/wasm',
+	'.webmanifest': 'application/manifest+json',
+	'.woff2': 'font/woff2'
 };
 
 function base64url(bytes: ArrayBuffer | Uint8Array): string {

@@ -35,7 +35,7 @@ import { Watchable } from '#lib/node/watched.ts';
 import type { Clock } from '#lib/ports/clock.ts';
 import type { Identity } from '#lib/ports/keys.ts';
 import type { Random } from '#lib/ports/random.ts';
-import type { ReleaseFacts, RunningRelease } from '#lib/ports/shell.ts';
+import type { RunningRelease, ToldRelease } from '#lib/ports/shell.ts';
 import { formatDid } from '#lib/protocol/did.ts';
 import { codeOf, Refusal } from '#lib/protocol/errors.ts';
 import { judgeGossip } from '#lib/protocol/gossip.ts';
@@ -145,7 +145,7 @@ export async function createTab(): Promise<App> {
 		if (value.state === 'connecting' && reachable) becomeReady();
 	}
 
-	const news = new Watchable<ReleaseFacts | undefined>(undefined);
+	const news = new Watchable<ToldRelease | undefined>(undefined);
 	/** Keys of the line, as far as they are known here. */
 	let keyChain = encodeChain([firstKeys()]);
 	const believe = (told: News) => believeNews(told, keyChain, firstKeys(), crypto, Date.now());
@@ -153,7 +153,7 @@ export async function createTab(): Promise<App> {
 		{ mesh, identity, crypto, clock, random, log, believe: async (told) => (await believe(told)).manifest },
 		(told) =>
 			void believe(told).then(({ manifest: { name }, signers, stale, development }) =>
-				news.set({ name, signers, stale, development })
+				news.set({ name, signers, stale, development, ...told })
 			)
 	);
 

@@ -28,12 +28,15 @@ export interface NamedGateway {
 	readonly subdomainUrl: string;
 	/** What the name leads to from now on. */
 	serve(files: Files): void;
+	/** How it answers for a file from now on. `lying`: other bytes; `dying`: half of them, then a broken connection. */
+	behave(how: (name: string) => 'good' | 'lying' | 'dying'): void;
 	close(): Promise<void>;
 }
 
 /** Serves `first` until told otherwise. */
 export async function startNamedGateway(first: Files): Promise<NamedGateway> {
 	let files = first;
+	let how: (name: string) => 'good' | 'lying' | 'dying' = () => 'good';
 	const server = createServer((request, response) => {
 		const url = new URL(request.url ?? '/', 'http://gateway');
 		const isSubdomain = request.headers.host?.startsWith(`${NAME}.ipns.localhost`) === true;
@@ -43,7 +46,13 @@ export async function startNamedGateway(first: Files): Promise<NamedGateway> {
 		const content = name === undefined ? undefined : files.get(name);
 		if (name === undefined || !content) return void response.writeHead(404).end('no such file');
 		const type = TYPES[path.extname(name)] ?? 'application/octet-stream';
-		response.writeHead(200, { 'content-type': type, 'cache-control': 'no-cache' }).end(content);
+		const headers = { 'content-type': type, 'cache-control': 'no-cache' };
+		if (how(name) === 'dying') {
+			response.writeHead(200, { ...headers, 'content-length': content.length });
+			response.write(content.subarray(0, content.length >> 1));
+			return void setImmediate(() => request.socket.destroy());
+		}
+		response.writeHead(200, headers).end(how(name) === 'lying' ? 'something else' : content);
 	});
 	await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
 	const { port } = server.address() as AddressInfo;
@@ -51,6 +60,7 @@ export async function startNamedGateway(first: Files): Promise<NamedGateway> {
 		pathUrl: `http://127.0.0.1:${port}/ipns/${NAME}/`,
 		subdomainUrl: `http://${NAME}.ipns.localhost:${port}/`,
 		serve: (next) => (files = next),
+		behave: (next) => (how = next),
 		close: () =>
 			new Promise((resolve) => {
 				server.close(() => resolve());

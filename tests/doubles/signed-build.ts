@@ -1,6 +1,7 @@
 /** The built app under keys of a test: the development root in it is replaced, then it is signed anew, as often and as wrongly as wanted. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { dagOf } from '../../scripts/release/dag.ts';
 import { listOf, payloadOf, readFolder } from '../../scripts/release/folder.ts';
 import type { ReleaseManifest } from '#lib/protocol/release.ts';
 import { PARTS } from '#lib/survival/release.ts';
@@ -31,7 +32,8 @@ export async function signedBuild(folder: string, init: SignedBuildInit): Promis
 	const list = listOf(mended);
 	const of = { encoded: list.encoded, files: list.sha256, count: list.count, bytes: list.bytes };
 	const issuedAt = Date.now();
-	const dated = { name: init.name, issuedAt, expiresAt: issuedAt + 90 * 86_400_000, ...init.manifest };
+	const app = (await dagOf(mended)).root as ReleaseManifest['app'];
+	const dated = { name: init.name, app, issuedAt, expiresAt: issuedAt + 90 * 86_400_000, ...init.manifest };
 	const parts = await release([root], manifestBody(dated, of), init.signers ?? [1, 2], list.encoded);
 	for (const part of ['keys', 'manifest', 'files'] as const) mended.set(PARTS[part].path, parts[part]);
 	return mended;

@@ -1,7 +1,8 @@
 /** A newer release on the same address: taken when the person says so, refused when it is not signed as it must be, gone back from when it does not start. */
-import { expect, test, type Page } from 'playwright/test';
+import { expect, test } from 'playwright/test';
 import { startNamedGateway, type NamedGateway } from '../doubles/named-gateway.ts';
 import { signedBuild, type Files, type SignedBuildInit } from '../doubles/signed-build.ts';
+import { noticed, notice, settled, shown } from './released.ts';
 
 const BUILD = 'build';
 const build = (init: SignedBuildInit) => signedBuild(BUILD, init);
@@ -13,25 +14,6 @@ test.beforeAll(async () => {
 	one = await build({ name: 'one', manifest: { sequence: 5 } });
 	two = await build({ name: 'two', manifest: { sequence: 6 } });
 });
-
-/** Which release wrote the page. */
-const shown = (page: Page) => page.locator('html').getAttribute('data-release');
-const notice = (page: Page) => page.getByRole('region', { name: 'Notice' });
-
-/** Until this release is held whole and has said that it starts. */
-async function settled(page: Page): Promise<void> {
-	await expect(page.locator('[data-shell=ready]')).toBeVisible({ timeout: 30_000 });
-}
-
-/** Closes notices that are about something else, e.g. the shared origin, until the one wanted is seen. */
-async function noticed(page: Page, text: RegExp): Promise<void> {
-	await expect(async () => {
-		const said = await notice(page).textContent({ timeout: 1_000 });
-		if (said && text.test(said)) return;
-		await notice(page).getByRole('button').first().click({ timeout: 1_000 });
-		throw new Error(`another notice: ${said}`);
-	}).toPass({ timeout: 20_000 });
-}
 
 async function onGateway(
 	which: 'pathUrl' | 'subdomainUrl',

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { dagOf } from '../../scripts/release/dag.ts';
-import { gatewayOf, mirror } from '../../scripts/mirror.ts';
+import { gatewayOf } from '#lib/survival/gateways/kept.ts';
+import { mirror } from '../../scripts/mirror.ts';
 
 const undo: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

@@ -3,6 +3,7 @@ import type { LoaderAlarm, ShellState } from '#lib/ports/shell.ts';
 import { believed, lookAtLoader, type Witness } from '#lib/survival/known-worker.ts';
 import type { VerifiedRelease } from '#lib/survival/release.ts';
 import { registerShell, type LoaderWitness, type ShellComponents } from '#lib/survival/shell.ts';
+import { Caches } from '../doubles/caches.ts';
 import { keysBody, manifestBody, release, signedKeys, site, T0, type Site } from '../doubles/release.ts';
 
 const BASE = 'http://host/ipfs/cid/';
@@ -45,6 +46,11 @@ const RELEASE = {
 	development: false,
 	parts: { keys: new Uint8Array(1), manifest: new Uint8Array(2), files: new Uint8Array(3) }
 } as unknown as VerifiedRelease;
+
+const TOLD = {
+	...{ name: '2.0', signers: ['Ada'], stale: false, development: false },
+	...{ manifest: new Uint8Array(4), keySet: undefined }
+};
 
 function setUp(found: Registration | Error, known?: Registration, witness: Partial<LoaderWitness> = {}) {
 	const container = Object.assign(new EventTarget(), {
@@ -133,8 +139,8 @@ test('an unfinished fill is tried again later', async () => {
 		const settle = async (isThere: () => boolean) => {
 			for (let i = 0; i < 50 && !isThere(); i += 1) await new Promise((resolve) => setImmediate(resolve));
 		};
-		await settle(() => states.some((state) => 'have' in state));
-		expect(last()).toEqual({ kind: 'installing', have: 2, want: 3 });
+		await settle(() => states.some((state) => 'missing' in state));
+		expect(last()).toEqual({ kind: 'installing', missing: 1 });
 		await vi.advanceTimersByTimeAsync(30_000);
 		await settle(() => last()?.kind === 'ready');
 		expect(last()?.kind).toBe('ready');
@@ -142,6 +148,46 @@ test('an unfinished fill is tried again later', async () => {
 	} finally {
 		vi.useRealTimers();
 	}
+});
+
+test('while files come, how far they are is said, and nonsense is not', async () => {
+	const { start, until, last, container } = setUp(active());
+	start();
+	await until('ready');
+	const hear = (data: unknown) => container.dispatchEvent(Object.assign(new Event('message'), { data }));
+	hear({ fireweed: 'progress', have: 3, want: 9 });
+	expect(last()).toMatchObject({ kind: 'ready', coming: { have: 3, want: 9 } });
+	for (const nonsense of [{ have: -1, want: 9 }, { have: 'x', want: 9 }, { have: 1.5, want: 9 }, {}]) {
+		hear({ fireweed: 'progress', ...nonsense });
+		expect(last()).toMatchObject({ coming: { have: 3 } });
+	}
+	hear({ fireweed: 'progress', have: 9, want: 9 });
+	expect(last()).not.toHaveProperty('coming');
+});
+
+test('a list of gateways is kept for the loader, which then goes on; without a loader it is tried again', async () => {
+	const caches = new Caches() as unknown as CacheStorage;
+	const registration = active();
+	const { start, until } = setUp(registration);
+	const shell = start({ caches });
+	await until('ready');
+	const [completed, checked] = [registration.active.asked('complete'), registration.active.asked('check')];
+	await expect(shell.keepGateways(['nonsense'])).rejects.toMatchObject({ code: 'malformed' });
+	expect(await shell.gateways()).toEqual([]);
+	await shell.keepGateways(['https://g.example']);
+	expect(await shell.gateways()).toEqual(['https://g.example']);
+	expect([registration.active.asked('complete'), registration.active.asked('check')]).toEqual([
+		completed + 1,
+		checked + 1
+	]);
+	const failing = setUp(new Error('the files did not all come'));
+	const blocked = failing.start({ caches });
+	await failing.until('blocked');
+	await blocked.keepGateways(['https://g.example']);
+	await vi.waitFor(() => expect(failing.container.asked).toHaveLength(2));
+	const nowhere = failing.start({ caches: undefined });
+	expect(await nowhere.gateways()).toEqual([]);
+	await expect(nowhere.keepGateways([])).rejects.toMatchObject({ code: 'storage-unavailable' });
 });
 
 test('a failed first install is blocked; a failed update leaves the state as it is', async () => {
@@ -194,7 +240,10 @@ test('a release that was refused is said, and no more once the server has nothin
 	const shell = start();
 	await until('update-refused');
 	expect(last()).toEqual({ kind: 'update-refused', code: 'rolled-back' });
-	shell.look();
+	shell.look(TOLD);
+	await vi.waitFor(() =>
+		expect(registration.active.said.at(-1)).toMatchObject({ fireweed: 'check', word: { manifest: TOLD.manifest } })
+	);
 	await until('ready');
 });
 
@@ -326,6 +375,15 @@ describe('the loader at the server', () => {
 		expect(await lookAtLoader(running, false, witnessOf(one, undefined, memory))).toBeUndefined();
 		expect(await lookAtLoader(running, true, witnessOf(one, undefined, memory))).toBe('other-loader');
 		expect(await lookAtLoader(running, true, witnessOf(two, undefined, memory))).toBeUndefined();
+	});
+
+	test('of a server that is behind stays the one it was; another one there is an alarm', async () => {
+		const memory = new Map<string, string>();
+		expect(await lookAtLoader(running, false, witnessOf(one, undefined, memory))).toBeUndefined();
+		const next = (await believed({ parts: partsOf(two) }, witnessOf(two))) as VerifiedRelease;
+		expect(await lookAtLoader(next, false, witnessOf(one, undefined, memory))).toBeUndefined();
+		expect(await lookAtLoader(next, false, witnessOf(one))).toBe('other-loader');
+		expect(await lookAtLoader(next, true, witnessOf(one, undefined, memory))).toBe('other-loader');
 	});
 
 	test('cannot be seen: offline is no alarm, nor a login page in front of the network; a replacement out of nowhere is', async () => {

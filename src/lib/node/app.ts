@@ -8,7 +8,7 @@ import type { Identity } from '#lib/ports/keys.ts';
 import type { MeshEvent, Peer } from '#lib/ports/mesh.ts';
 import type { EngineReady, LoadProgress, Turn } from '#lib/ports/engine.ts';
 import type { Models } from '#lib/ports/models.ts';
-import type { ReleaseFacts, RunningRelease } from '#lib/ports/shell.ts';
+import type { RunningRelease, ToldRelease } from '#lib/ports/shell.ts';
 import type { Store } from '#lib/ports/store.ts';
 import type { ExecutionPolicy } from '#lib/protocol/policy.ts';
 import type { Sampling } from '#lib/protocol/sampler.ts';
@@ -214,7 +214,7 @@ export interface App {
 	/** Test-only length wish from `?minTokens=` on loopback; 0 otherwise. */
 	readonly minTokens: number;
 	/** A release that others have and that is newer than what runs here; undefined until one is heard of. */
-	readonly news: Watched<ReleaseFacts | undefined>;
+	readonly news: Watched<ToldRelease | undefined>;
 	/** What runs here, as its documents: passed on to others, and what news is compared with. */
 	runs(release: RunningRelease): void;
 	/** Ends the mesh and lets go of the keys until this page is reloaded: what needs them is refused with `locked`. */

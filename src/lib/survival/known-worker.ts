@@ -52,7 +52,9 @@ export async function lookAtLoader(
 	// The browser found another script where we find none: that is no accident.
 	if (script === undefined) return replaced ? 'other-loader' : undefined;
 	const remembered = recall(witness, place);
-	const named = loaderOf(running) === script || (await newerNames(script, running, witness));
+	// A server that still has the release before serves the loader before, which was named by what ran when it was remembered.
+	const asBefore = !replaced && remembered === script;
+	const named = loaderOf(running) === script || asBefore || (await newerNames(script, running, witness));
 	if (!named) return 'other-loader';
 	// The same script as when no other was about, and yet the browser was given another: we are shown one thing, the browser another.
 	if (replaced && remembered === script) return 'other-loader';

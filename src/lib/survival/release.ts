@@ -156,23 +156,33 @@ export function newestKeys(encoded: Uint8Array): Uint8Array | undefined {
 	return chain.length > 1 ? chain.at(-1) : undefined;
 }
 
+/** What a peer passes on: a manifest, and the newest keys it may need beside those known. */
+export interface ReleaseWord {
+	readonly manifest: Uint8Array;
+	readonly keySet: Uint8Array | undefined;
+}
+
+/** The chain of keys (encoded) with the newest set that a peer passed on; the chain itself when that is not newer. Unbelieved. Refusals as `readCoSigned`. */
+export function chainWith(chain: Uint8Array, keySet: Uint8Array | undefined, root: Uint8Array): Uint8Array {
+	if (keySet === undefined) return chain;
+	const known = decodeChain(chain);
+	const newest = readCoSigned(releaseKeys, known.at(-1) ?? root).body.version;
+	const isNewer = readCoSigned(releaseKeys, keySet).body.version > newest;
+	return isNewer ? encodeChain([...known, keySet]) : chain;
+}
+
 /**
- * A manifest that a peer passed on, with the newest keys it may need beside those of `chain` (encoded, known here). Refusals as
- * `verifyRelease`; whether it is news, the caller compares.
+ * A manifest that a peer passed on, under `chain` (encoded, known here). Refusals as `verifyRelease`; whether it is news, the caller compares.
  */
 export async function believeNews(
-	news: { readonly manifest: Uint8Array; readonly keySet: Uint8Array | undefined },
+	{ manifest, keySet }: ReleaseWord,
 	chain: Uint8Array,
 	root: Uint8Array,
 	crypto: Crypto,
 	now: number
 ): Promise<Pick<VerifiedRelease, 'manifest' | 'cid' | 'signers' | 'needed' | 'stale' | 'development'>> {
-	const known = decodeChain(chain);
-	const newest = readCoSigned(releaseKeys, known.at(-1) ?? root).body.version;
-	const isNewer = news.keySet !== undefined && readCoSigned(releaseKeys, news.keySet).body.version > newest;
-	const whole = isNewer && news.keySet !== undefined ? [...known, news.keySet] : known;
-	const keys = await followKeys(encodeChain(whole), root, crypto);
-	const head = await verifyManifest(news.manifest, keys, crypto);
+	const keys = await followKeys(chainWith(chain, keySet, root), root, crypto);
+	const head = await verifyManifest(manifest, keys, crypto);
 	return { ...head, ...marks(head.manifest, now) };
 }
 

@@ -2,9 +2,17 @@
  * Whether this page will open again without a server, and which release it is. Registers the loader, looks for newer releases, watches that
  * the loader stays the one it was, and says at every step where it stands.
  */
-import type { LoaderAlarm, RunningRelease, ShellRegistration, ShellState } from '#lib/ports/shell.ts';
-import { isCode, type Code } from '#lib/protocol/errors.ts';
+import type {
+	Coming,
+	LoaderAlarm,
+	RunningRelease,
+	ShellRegistration,
+	ShellState,
+	ToldRelease
+} from '#lib/ports/shell.ts';
+import { isCode, Refusal, type Code } from '#lib/protocol/errors.ts';
 import { FLOOR } from './floor.ts';
+import { gatewayOf, keepGateways, keptGateways } from './gateways/kept.ts';
 import { believed, lookAtLoader, type Witness } from './known-worker.ts';
 import type { VerifiedRelease } from './release.ts';
 import { firstKeys } from './root.ts';
@@ -19,6 +27,8 @@ export interface ShellComponents {
 	/** The page's folder, where service-worker.js lies. */
 	readonly base: string;
 	readonly reload: () => void;
+	/** Where the list of gateways is kept for the loader; undefined where nothing is. */
+	readonly caches: Pick<CacheStorage, 'open'> | undefined;
 	/** What the loader is compared with. Never loaded late: a hostile loader would serve it. */
 	readonly witness: LoaderWitness;
 }
@@ -42,7 +52,8 @@ export function registerShell(
 	const { isSecureContext, serviceWorker } = components;
 	if (isSecureContext && serviceWorker) return new Registration(observe, components, serviceWorker);
 	observe({ kind: isSecureContext ? 'unsupported' : 'insecure-context' });
-	return { started() {}, look() {}, stop() {} };
+	const none = () => Promise.resolve([]);
+	return { started() {}, look() {}, stop() {}, gateways: none, keepGateways: () => Promise.resolve() };
 }
 
 class Registration implements ShellRegistration {
@@ -56,6 +67,8 @@ class Registration implements ShellRegistration {
 	#offer: Extract<ShellState, { kind: 'update-ready' }> | undefined;
 	#trouble: Extract<ShellState, { kind: 'update-refused' | 'fell-back' }> | undefined;
 	#holding: ShellState = { kind: 'installing' };
+	#coming: Coming | undefined;
+	#word: ToldRelease | undefined;
 	#running: VerifiedRelease | undefined;
 	#refused: Code | undefined;
 	#started = false;
@@ -76,8 +89,24 @@ class Registration implements ShellRegistration {
 		this.#tellStarted();
 	}
 
-	look(): void {
+	look(word: ToldRelease): void {
+		this.#word = word;
 		if (this.#running) void this.#check();
+	}
+
+	async gateways(): Promise<readonly string[]> {
+		const { caches, base } = this.#components;
+		return caches === undefined ? [] : keptGateways(caches, base);
+	}
+
+	async keepGateways(list: readonly string[]): Promise<void> {
+		const { caches, base } = this.#components;
+		for (const address of list) gatewayOf(address, base.startsWith('https:'));
+		if (caches === undefined) throw new Refusal('storage-unavailable', 'no cache storage');
+		await keepGateways(caches, base, list);
+		if (this.#running === undefined) return void this.#register();
+		await this.#complete();
+		await this.#check();
 	}
 
 	stop(): void {
@@ -88,7 +117,10 @@ class Registration implements ShellRegistration {
 	#report(): void {
 		if (this.#ended.signal.aborted) return;
 		const alarm: ShellState | undefined = this.#alarm && { kind: 'worker-changed', why: this.#alarm };
-		this.#observe(alarm ?? this.#offer ?? this.#trouble ?? this.#holding);
+		const { kind } = this.#holding;
+		const isHolding = kind === 'installing' || kind === 'ready';
+		const holding = isHolding && this.#coming ? { ...this.#holding, coming: this.#coming } : this.#holding;
+		this.#observe(alarm ?? this.#offer ?? this.#trouble ?? holding);
 	}
 
 	async #register(): Promise<void> {
@@ -177,9 +209,10 @@ class Registration implements ShellRegistration {
 	async #complete(): Promise<void> {
 		const { have, want } = Object(await this.#ask('complete')) as { have?: unknown; want?: unknown };
 		const isWhole = Number.isInteger(have) && have === want;
+		this.#coming = undefined;
 		if (isWhole) this.#holding = { kind: 'ready', release: this.#running && factsOf(this.#running) };
 		else if (Number.isInteger(have) && Number.isInteger(want))
-			this.#holding = { kind: 'installing', have: have as number, want: want as number };
+			this.#holding = { kind: 'installing', missing: (want as number) - (have as number) };
 		else this.#holding = { kind: 'installing' };
 		this.#report();
 		if (!isWhole) this.#later(RETRY_AFTER_MS, () => this.#complete());
@@ -187,7 +220,9 @@ class Registration implements ShellRegistration {
 
 	/** Asks the worker to look for a newer release. Its answer is checked: it may be of another version. */
 	async #check(): Promise<void> {
-		const found = Object(await this.#ask('check')) as Record<string, unknown>;
+		const { manifest, keySet } = this.#word ?? {};
+		const found = Object(await this.#ask('check', { word: { manifest, keySet } })) as Record<string, unknown>;
+		this.#coming = undefined;
 		const { kind, cid, name, signers, development, code } = found;
 		if (kind === 'offered' && typeof cid === 'string' && typeof name === 'string' && isNames(signers)) {
 			const release = { name, signers, development: development === true, stale: false };
@@ -212,7 +247,11 @@ class Registration implements ShellRegistration {
 
 	/** What a worker says without being asked: why it could not be installed. */
 	#hear({ data }: MessageEvent<unknown>): void {
-		const { fireweed, code } = Object(data) as { fireweed?: unknown; code?: unknown };
+		const { fireweed, code, have, want } = Object(data) as Record<string, unknown>;
+		if (fireweed === 'progress' && isCount(have) && isCount(want)) {
+			this.#coming = have < want ? { have, want } : undefined;
+			return this.#report();
+		}
 		if (fireweed !== 'refused' || !isCode(code) || this.#running) return;
 		this.#refused = code;
 		if (this.#holding.kind === 'blocked') this.#block(this.#holding.why);
@@ -238,6 +277,10 @@ function factsOf({ manifest, signers, stale, development, parts }: VerifiedRelea
 	return { name: manifest.name, signers, stale, development, keys: parts.keys, manifest: parts.manifest };
 }
 
+function isCount(value: unknown): value is number {
+	return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
 function isNames(value: unknown): value is readonly string[] {
 	return Array.isArray(value) && value.every((name) => typeof name === 'string');
 }
@@ -257,6 +300,7 @@ function browser(): ShellComponents {
 		serviceWorker: 'serviceWorker' in navigator ? navigator.serviceWorker : undefined,
 		base,
 		reload: () => location.reload(),
+		caches: (globalThis as Partial<typeof globalThis>).caches,
 		witness: {
 			believed: (said) => believed(said, witness),
 			lookAtLoader: (running, replaced) => lookAtLoader(running, replaced, witness)

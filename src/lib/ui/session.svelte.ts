@@ -11,7 +11,7 @@ import type { Place } from './chat/answering.ts';
 import { Contribution } from './contribute/contribution.svelte.ts';
 import { Library } from './models/library.svelte.ts';
 import { Receipts } from './receipts/receipts.svelte.ts';
-import type { ReleaseFacts, ShellState } from '#lib/ports/shell.ts';
+import type { RunningRelease, ShellRegistration, ShellState, ToldRelease } from '#lib/ports/shell.ts';
 import { Search } from './search/search.svelte.ts';
 import { Transfer } from './transfer/transfer.svelte.ts';
 import { Remembered } from './remembered.ts';
@@ -37,7 +37,9 @@ export class Session {
 	contributing = $state.raw<ContributeState>({ state: 'off' });
 	shell = $state.raw<ShellState>({ kind: 'installing' });
 	/** A newer release that others have and this address does not offer. */
-	news = $state.raw<ReleaseFacts | undefined>(undefined);
+	news = $state.raw<ToldRelease | undefined>(undefined);
+	/** What holds the app on this device; undefined where nothing does. */
+	keeper = $state.raw<ShellRegistration | undefined>(undefined);
 	online = $state(true);
 	storage = $state<StorageState>('fine');
 	/** Another tab keeps the store of this profile. */
@@ -89,11 +91,21 @@ export class Session {
 
 	readonly #create: () => void;
 
+	/** Told to the tab already: the shell says where it stands with every piece that comes. */
+	#runs: RunningRelease | undefined;
+
+	/** Takes what holds the app on this device; word of newer releases goes there. */
+	keptBy(keeper: ShellRegistration): void {
+		this.keeper = keeper;
+		this.whenRunning(() => keeper.started());
+	}
+
 	/** Keeps where the shell stands; locks the keys once the loader is not the one this page knows. */
 	hearShell(state: ShellState): void {
 		this.shell = state;
 		const runs = state.kind === 'ready' ? state.release : undefined;
-		if (runs) void this.#ready.then((app) => app.runs(runs)).catch(() => {});
+		if (runs && runs !== this.#runs) void this.#ready.then((app) => app.runs(runs)).catch(() => {});
+		this.#runs = runs ?? this.#runs;
 		if (state.kind === 'worker-changed') void this.#ready.then((app) => app.lock()).catch(() => {});
 	}
 
@@ -119,7 +131,10 @@ export class Session {
 			app.engine.observe((value) => (this.engine = value)),
 			app.mesh.observe((value) => (this.mesh = value)),
 			app.contribution.observe((value) => (this.contributing = value)),
-			app.news.observe((value) => (this.news = value)),
+			app.news.observe((value) => {
+				this.news = value;
+				if (value) this.keeper?.look(value);
+			}),
 			this.contribution.follow(app),
 			this.library.follow(app),
 			() => clearInterval(leader)

@@ -6,11 +6,10 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import type { CID } from 'multiformats/cid';
 import { equalBytes } from '#lib/protocol/encode.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
+import { PATIENCE_MS, patience, type Patience } from './patience.ts';
 
 /** Largest block: the profile cuts at 1 MiB, gateways allow 2. */
 export const MAX_BLOCK = 2 * 1024 * 1024;
-/** Time for one block from one gateway, ms. */
-const PATIENCE_MS = 15_000;
 const SHA2_256 = 0x12;
 
 /**
@@ -32,7 +31,7 @@ export interface BlocksInit {
 	readonly gateways: readonly Gateway[];
 	readonly fetch: (address: string, init: RequestInit) => Promise<Response>;
 	readonly shelf?: Shelf;
-	/** ms for one try. */
+	/** ms without a byte after which a gateway is passed over. Not for a whole block: a slow line needs a minute for one. */
 	readonly patienceMs?: number;
 }
 
@@ -85,17 +84,22 @@ export class Blocks {
 	}
 
 	async #ask(gateway: Gateway, cid: CID, again: boolean, signal: AbortSignal): Promise<Uint8Array> {
-		const patience = AbortSignal.timeout(this.#init.patienceMs ?? PATIENCE_MS);
-		const answer = await this.#init.fetch(blockAddress(gateway, cid), {
-			headers: { accept: 'application/vnd.ipld.raw' },
-			credentials: 'omit',
-			referrerPolicy: 'no-referrer',
-			// A wrong answer that called itself immutable would stay in the HTTP cache.
-			cache: again ? 'reload' : 'default',
-			signal: AbortSignal.any([signal, patience])
-		});
-		if (!answer.ok || answer.body === null) throw new Refusal('unreachable', String(answer.status));
-		return bounded(answer.body);
+		const waiting = patience(this.#init.patienceMs ?? PATIENCE_MS, signal);
+		try {
+			const asked = this.#init.fetch(blockAddress(gateway, cid), {
+				headers: { accept: 'application/vnd.ipld.raw' },
+				credentials: 'omit',
+				referrerPolicy: 'no-referrer',
+				// A wrong answer that called itself immutable would stay in the HTTP cache.
+				cache: again ? 'reload' : 'default',
+				signal: waiting.signal
+			});
+			const answer = await waiting.piece(asked);
+			if (!answer.ok || answer.body === null) throw new Refusal('unreachable', String(answer.status));
+			return await bounded(answer.body, waiting);
+		} finally {
+			waiting.end();
+		}
 	}
 }
 
@@ -104,11 +108,12 @@ function isBlock(cid: CID, bytes: Uint8Array): boolean {
 }
 
 /** Endless data ends here. */
-async function bounded(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+async function bounded(body: ReadableStream<Uint8Array>, waiting: Patience): Promise<Uint8Array> {
 	const pieces: Uint8Array[] = [];
 	let length = 0;
 	const reader = body.getReader();
-	for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
+	const next = () => waiting.piece(reader.read());
+	for (let { done, value } = await next(); !done; { done, value } = await next()) {
 		const piece = value ?? new Uint8Array();
 		length += piece.length;
 		if (length > MAX_BLOCK) {

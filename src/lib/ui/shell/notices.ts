@@ -7,7 +7,7 @@ import type { Code } from '#lib/protocol/errors.ts';
 import { wordsFor } from '../words.ts';
 
 /** What a click on the strip's button does. */
-export type NoticeAction = 'share' | 'reload' | 'update' | 'use-relay' | 'receipts' | 'models' | 'dismiss';
+export type NoticeAction = 'share' | 'reload' | 'update' | 'use-relay' | 'receipts' | 'models' | 'sources' | 'dismiss';
 
 /** A cause that a person should know of. `id` names it, so that one dismissed stays away until it comes anew. */
 export interface Notice {
@@ -177,9 +177,9 @@ export function notices(facts: Facts): readonly Notice[] {
 		found.push({
 			id: `news:${facts.news.name}`,
 			tone: 'degraded',
-			text: `Others already have version ${facts.news.name}, signed by ${listed(facts.news.signers)}. This address does not offer it, so somebody may be keeping it from you; ask for it at another address.`,
-			action: 'dismiss',
-			label: 'Understood'
+			text: `Others already have version ${facts.news.name}, signed by ${listed(facts.news.signers)}. This address does not offer it, so somebody may be keeping it from you; name a gateway that has it.`,
+			action: 'sources',
+			label: 'Name one'
 		});
 	}
 	say(facts.shell.kind === 'ready' && facts.shell.release?.stale === true, {
@@ -225,6 +225,14 @@ export function notices(facts: Facts): readonly Notice[] {
 		text: 'This browser does not let Fireweed keep itself, so it will not open without a connection.',
 		action: 'dismiss',
 		label: 'Understood'
+	});
+	const missing = facts.shell.kind === 'installing' ? (facts.shell.missing ?? 0) : 0;
+	say(facts.online && missing > 0, {
+		id: 'missing',
+		tone: 'degraded',
+		text: 'Not all of Fireweed came from this address yet, so it may not open without a connection. It goes on trying; a gateway you name can give the rest.',
+		action: 'sources',
+		label: 'Name one'
 	});
 	say(facts.second, {
 		id: 'second',
