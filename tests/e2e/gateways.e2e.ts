@@ -116,8 +116,9 @@ test('address gone, page half evicted: a gateway brings back what the browser re
 		await settled(page);
 		expect(good.given()).toBeGreaterThan(5);
 
+		await nameGateways(page, []);
+		await expect(page.getByText('No gateway is asked.')).toBeVisible();
 		expect(await evict()).toBeGreaterThan(10);
-		await good.close();
 		await page.reload();
 		await expect(page.getByRole('heading', { name: 'Fireweed needs your word' })).toBeVisible();
 		await expect(page.getByText('no server answers to fetch it again')).toBeVisible();
