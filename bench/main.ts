@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [walk | engines | failover | soak | ui | release] …`: measures, prints, and keeps the result with its method in bench/results. A busy machine is
+ * `npm run bench -- [walk | engines | failover | soak | ui | release | lighthouse] …`: measures, prints, and keeps the result with its method in bench/results. A busy machine is
  * refused, because its numbers would be about the other work.
  */
 import { writeFile } from 'node:fs/promises';
@@ -11,6 +11,8 @@ import { reportEngines } from './engines/report.ts';
 import { KEPT, measureFailover } from './failover/measure.ts';
 import { reportFailover } from './failover/report.ts';
 import { format, keep, type Circumstances } from './kept.ts';
+import { measureLighthouse } from './lighthouse/measure.ts';
+import { reportLighthouse } from './lighthouse/report.ts';
 import { loadAverage } from './machine.ts';
 import { ROOT } from '../scripts/bootstrap.mjs';
 import { measureRelease, reportRelease } from './release.ts';
@@ -24,6 +26,7 @@ const USAGE =
 	'Usage: npm run bench -- [walk] [--pairs N] [--tokens N] [--arrivals N] [--force] [--no-keep]\n' +
 	'       npm run bench -- engines [--rounds N] [--tokens N] [--force] [--no-keep]\n' +
 	'       npm run bench -- failover [--kills N] [--alarms MINUTES] [--force] [--no-keep]\n' +
+	'       npm run bench -- lighthouse [--rounds N] [--force] [--no-keep]\n' +
 	'       npm run bench -- release [--rounds N] [--force] [--no-keep]\n' +
 	'       npm run bench -- soak [--jobs N] [--force] [--no-keep]\n' +
 	'       npm run bench -- ui [--rounds N] [--force] [--no-keep]\n' +
@@ -36,7 +39,7 @@ const ENOUGH_PAIRS = 20;
 /** A round holds whole profiles and loads, whose times vary less than those over a network. */
 const ENOUGH_ROUNDS = 5;
 /** Tokens of an answer, where nothing is said. */
-const TOKENS = { walk: 200, engines: 128, failover: 200, soak: 40, ui: 1, release: 1 } as const;
+const TOKENS = { walk: 200, engines: 128, failover: 200, soak: 40, ui: 1, release: 1, lighthouse: 1 } as const;
 const KINDS = Object.keys(TOKENS) as (keyof typeof TOKENS)[];
 /** Jobs of a soak (issue 4). */
 const ENOUGH_JOBS = 2_000;
@@ -168,6 +171,12 @@ async function release(chosen: Chosen, circumstances: () => Circumstances): Prom
 	};
 }
 
-const MEASURES = { walk, engines, failover, soak, ui, release } as const;
+async function lighthouse(chosen: Chosen, circumstances: () => Circumstances): Promise<Found> {
+	const result = await measureLighthouse(chosen.rounds, tell);
+	const kept = { ...circumstances(), ...result };
+	return { kept, page: reportLighthouse(kept), enough: chosen.rounds >= ENOUGH_ROUNDS };
+}
+
+const MEASURES = { walk, engines, failover, soak, ui, release, lighthouse } as const;
 
 process.exitCode = await main(process.argv.slice(2));
