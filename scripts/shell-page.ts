@@ -6,12 +6,14 @@
  * page in `build/` and the hash in the policy are all of the same bytes.
  */
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Plugin } from 'vite';
 
 const OUTPUT = path.resolve('.svelte-kit/output');
 const PAGE = path.join(OUTPUT, 'prerendered/pages/index.html');
+
+const MANIFEST = path.join(OUTPUT, 'client/.vite/manifest.json');
 
 /** What the page may load and from where. Everything not named is refused. */
 function policy(inlineScripts: string[]): string {
@@ -55,6 +57,48 @@ export function mendPage(html: string): string {
 	);
 }
 
+/** What Vite's manifest says of one file of the build. */
+interface Built {
+	readonly file: string;
+	readonly imports?: readonly string[];
+	readonly css?: readonly string[];
+}
+
+/**
+ * Names the files of `entry`, and all they import, in the page's head where they are not named yet: the first page is fetched beside the
+ * frame around it, one round trip earlier. `entry` and the keys are those of Vite's client manifest.
+ */
+export function preload(html: string, manifest: Readonly<Record<string, Built>>, entry: string): string {
+	const scripts = new Set<string>();
+	const styles = new Set<string>();
+	const visit = (key: string): void => {
+		const built = manifest[key];
+		if (!built) throw new Error(`the manifest of the build does not know ${key}`);
+		if (scripts.has(built.file)) return;
+		scripts.add(built.file);
+		for (const style of built.css ?? []) styles.add(style);
+		built.imports?.forEach(visit);
+	};
+	visit(entry);
+	const missing = (file: string) => !html.includes(`"./${file}"`);
+	const links = [
+		...[...scripts].filter(missing).map((file) => `<link href="./${file}" rel="modulepreload">`),
+		...[...styles].filter(missing).map((file) => `<link href="./${file}" rel="stylesheet">`)
+	];
+	if (!html.includes('</head>')) throw new Error('the built page has no head');
+	return html.replace('</head>', () => `${links.map((link) => `\t${link}\n\t`).join('')}</head>`);
+}
+
+/** The client manifest's key of the page that most visits begin with. */
+async function firstPage(): Promise<string> {
+	const nodes = '.svelte-kit/generated/client-optimized/nodes';
+	for (const name of await readdir(nodes)) {
+		const source = await readFile(path.join(nodes, name), 'utf8');
+		if (/["'][./]*\/src\/routes\/\+page\.svelte["']/.test(source)) return `${nodes}/${name}`;
+	}
+	throw new Error('the build has no page for "/"');
+}
+
 /** Vite plugin: mends the prerendered page. It must stand before the plugin that makes the precache list. */
 export function mendShellPage(): Plugin {
 	let forServer = false;
@@ -70,7 +114,8 @@ export function mendShellPage(): Plugin {
 			async handler() {
 				// SvelteKit builds twice, server and client; the page exists when the server build closes.
 				if (!forServer) return;
-				await writeFile(PAGE, mendPage(await readFile(PAGE, 'utf8')));
+				const manifest = JSON.parse(await readFile(MANIFEST, 'utf8')) as Record<string, Built>;
+				await writeFile(PAGE, preload(mendPage(await readFile(PAGE, 'utf8')), manifest, await firstPage()));
 			}
 		}
 	};

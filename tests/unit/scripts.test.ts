@@ -7,7 +7,7 @@ import { digestOf } from '../../scripts/build.mjs';
 import { findChromium } from '../../scripts/chromium.mjs';
 import { withLock } from '../../scripts/lock.mjs';
 import { listeningAddresses } from '../../scripts/relay-process.ts';
-import { mendPage } from '../../scripts/shell-page.ts';
+import { mendPage, preload } from '../../scripts/shell-page.ts';
 import { playwrightCount, vitestCount } from '../../scripts/test-count.mjs';
 import { cidOf } from '../doubles/gateway.ts';
 
@@ -39,6 +39,24 @@ describe('the shell page', () => {
 		expect(mendPage(page('<script>1</script>'))).toMatch(
 			/^<head><meta charset="utf-8" \/>\s*<meta http-equiv="content-security-policy"/
 		);
+	});
+
+	test('the first page is fetched with the frame around it: what it imports and its styles, each named once', () => {
+		const manifest = {
+			first: { file: 'a/first.js', imports: ['part', 'known'], css: ['a/first.css'] },
+			part: { file: 'a/part.js', imports: ['first', 'known'], css: ['a/part.css'] },
+			known: { file: 'a/known.js' },
+			other: { file: 'a/other.js' }
+		};
+		const html = preload(page('<link href="./a/known.js" rel="modulepreload">'), manifest, 'first');
+		expect(html.match(/(?<=href=")[^"]+/g)).toEqual([
+			'./a/known.js',
+			'./a/first.js',
+			'./a/part.js',
+			'./a/first.css',
+			'./a/part.css'
+		]);
+		expect(() => preload(page(''), { first: { file: 'x', imports: ['gone'] } }, 'first')).toThrow('gone');
 	});
 
 	test.each([page('', '<script>const a = "/_app/x.js"</script>'), '<head></head>'])(
