@@ -1,11 +1,13 @@
 import { sveltekit } from '@sveltejs/kit/vite';
 import { SvelteKitPWA } from '@vite-pwa/sveltekit';
 import { defineConfig } from 'vite';
+import { messages } from './scripts/messages.ts';
 import { mendShellPage } from './scripts/shell-page.ts';
 
 export default defineConfig({
 	plugins: [
 		mendShellPage(),
+		messages(),
 		sveltekit(),
 		SvelteKitPWA({
 			strategies: 'injectManifest',

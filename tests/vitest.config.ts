@@ -1,12 +1,13 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { messages } from '../scripts/messages.ts';
 
 /** Tests that run in Node. A test's suffix names its machine: `.browser.test.ts` and `.e2e.ts` run in Chromium instead. */
 export default defineConfig({
 	root: fileURLToPath(new URL('..', import.meta.url)),
-	// Compiles the runes of *.svelte.ts views; nothing else of SvelteKit is needed here.
-	plugins: [svelte()],
+	// Compiles the catalogues, and the runes of *.svelte.ts views; nothing else of SvelteKit is needed here.
+	plugins: [messages(), svelte()],
 	test: {
 		include: ['tests/**/*.test.ts'],
 		exclude: ['tests/**/*.browser.test.ts', 'tests/**/*.gpu.test.ts', 'tests/full/**'],

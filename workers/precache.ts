@@ -66,10 +66,13 @@ const PARALLEL_FETCHES = 4;
 const LATER_ABOVE_BYTES = 1024 * 1024;
 
 /**
- * Files that only some visitors ever need: the GPU engine's 6 MB are nothing for a phone without WebGPU. They are kept once they were used,
- * and from then on by every later build too.
+ * Files that only some visitors ever need: the GPU engine's 6 MB are nothing for a phone without WebGPU, and nobody reads eight languages.
+ * Each is kept once it was used, and its successor then belongs to every later build too. The first group names what they have in common.
  */
-export const ON_DEMAND = /\/webllm-[\w-]+\.js$/;
+const ON_DEMAND = /\/(webllm|language-[a-z]+)-[\w-]+\.js$/;
+
+/** What a file is for that only some need, whatever the build; undefined for what everybody needs. */
+const needOf = (url: string): string | undefined => ON_DEMAND.exec(url)?.[1];
 
 /** Holds one build's files for one scope. */
 export interface Precache {
@@ -156,19 +159,22 @@ export function precache(
 		return started.then((response) => response.clone());
 	}
 
-	/** Whether a file that only some need was ever used here. */
-	async function used(): Promise<boolean> {
+	/** What of the things that only some need was ever used here. */
+	async function used(): Promise<ReadonlySet<string | undefined>> {
 		const names = (await components.caches.keys()).filter((each) => each.startsWith(mine));
 		const opened = await Promise.all(names.map((each) => components.caches.open(each)));
 		const keys = await Promise.all(opened.map((cache) => cache.keys()));
-		return keys.flat().some((request) => ON_DEMAND.test(request.url));
+		return new Set(keys.flat().map((request) => needOf(request.url)));
 	}
 
 	/** What `fill` brings. */
 	async function asked(which: 'small' | 'all'): Promise<(readonly [string, PrecacheEntry])[]> {
-		if (which === 'small') return [...wanted].filter(([, entry]) => entry.bytes <= LATER_ABOVE_BYTES);
-		const needed = await used();
-		return [...wanted].filter(([url]) => needed || !ON_DEMAND.test(url));
+		const needs = await used();
+		return [...wanted].filter(([url, entry]) => {
+			const need = needOf(url);
+			if (need !== undefined && !needs.has(need)) return false;
+			return which === 'all' || entry.bytes <= LATER_ABOVE_BYTES;
+		});
 	}
 
 	return {

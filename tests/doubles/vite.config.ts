@@ -2,10 +2,11 @@
 import { sveltekit } from '@sveltejs/kit/vite';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { messages } from '../../scripts/messages.ts';
 
 export default defineConfig({
 	root: fileURLToPath(new URL('../..', import.meta.url)),
-	plugins: [sveltekit()],
+	plugins: [messages(), sveltekit()],
 	resolve: { alias: { '#lib/tab.ts': fileURLToPath(new URL('./tab.ts', import.meta.url)) } },
 	optimizeDeps: { exclude: ['onnxruntime-web'] },
 	server: { fs: { allow: ['.'] } }

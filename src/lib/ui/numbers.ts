@@ -1,6 +1,7 @@
 /**
  * Numbers as a person reads them: in the reader's language, always with a unit.
  */
+import { speech, t } from './language/language.svelte.ts';
 
 /** Prices travel as whole microcredits, so that no two machines disagree about a fraction. */
 const MICRO = 1_000_000;
@@ -9,58 +10,76 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 /** Said wherever a price stands, until balances exist. */
-export const NOT_CHARGED = 'Nothing is charged yet: balances come later.';
+export const notCharged = (): string => t('number.nothing-is-charged-yet');
 
-const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
-const tenth = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
-const price = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
-const kilobytes = new Intl.NumberFormat(undefined, { style: 'unit', unit: 'kilobyte', maximumFractionDigits: 0 });
-const megabytes = new Intl.NumberFormat(undefined, { style: 'unit', unit: 'megabyte', maximumFractionDigits: 1 });
-const gigabytes = new Intl.NumberFormat(undefined, { style: 'unit', unit: 'gigabyte', maximumFractionDigits: 1 });
-const seconds = new Intl.NumberFormat(undefined, {
-	style: 'unit',
-	unit: 'second',
-	unitDisplay: 'long',
-	maximumFractionDigits: 1
-});
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
-const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+function formatsOf(locale: string | undefined) {
+	const unit = (unit: string, most: number) =>
+		new Intl.NumberFormat(locale, { style: 'unit', unit, maximumFractionDigits: most });
+	return {
+		whole: new Intl.NumberFormat(locale, { maximumFractionDigits: 0 }),
+		tenth: new Intl.NumberFormat(locale, { maximumFractionDigits: 1 }),
+		price: new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 }),
+		kilobytes: unit('kilobyte', 0),
+		megabytes: unit('megabyte', 1),
+		gigabytes: unit('gigabyte', 1),
+		seconds: new Intl.NumberFormat(locale, {
+			style: 'unit',
+			unit: 'second',
+			unitDisplay: 'long',
+			maximumFractionDigits: 1
+		}),
+		relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
+		absolute: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' }),
+		clock: new Intl.DateTimeFormat(locale, { timeStyle: 'short', timeZone: 'UTC' }),
+		// Without a comma before “and”, in every English.
+		list: new Intl.ListFormat(locale === undefined || locale.startsWith('en') ? 'en-GB' : locale)
+	};
+}
+
+/** Made once for a language: making one takes longer than using it a thousand times. */
+const made = new Map<string | undefined, ReturnType<typeof formatsOf>>();
+
+function formats(): ReturnType<typeof formatsOf> {
+	const { locale } = speech;
+	const found = made.get(locale) ?? formatsOf(locale);
+	made.set(locale, found);
+	return found;
+}
 
 /** A count, grouped. */
-export const count = (value: number): string => whole.format(value);
-
-/** `1 job`, `2 jobs`. */
-export const counted = (value: number, one: string, many: string): string =>
-	`${whole.format(value)} ${value === 1 ? one : many}`;
+export const count = (value: number): string => formats().whole.format(value);
 
 /** Bytes as megabytes or gigabytes; a model is never small enough for another unit. */
 export const bytes = (value: number): string =>
-	value < 1e9 ? megabytes.format(value / 1e6) : gigabytes.format(value / 1e9);
+	value < 1e9 ? formats().megabytes.format(value / 1e6) : formats().gigabytes.format(value / 1e9);
 
 /** Bytes of a text: `3 kB`, for what is mostly far below a megabyte. */
 export const textSize = (value: number): string =>
-	value < 1e6 ? kilobytes.format(Math.max(1, Math.round(value / 1e3))) : bytes(value);
+	value < 1e6 ? formats().kilobytes.format(Math.max(1, Math.round(value / 1e3))) : bytes(value);
 
 /** `21 tok/s`; a decimal only where it tells something. */
 export const speed = (tokensPerSecond: number): string =>
-	`${(tokensPerSecond < 10 ? tenth : whole).format(tokensPerSecond)} tok/s`;
+	t('number.tokens-a-second', {
+		n: (tokensPerSecond < 10 ? formats().tenth : formats().whole).format(tokensPerSecond)
+	});
 
 /** Microcredits as credits, or `free`. */
 export const credits = (micro: number): string => {
-	if (micro === 0) return 'free';
+	if (micro === 0) return t('all.free');
 	const value = micro / MICRO;
-	return `${price.format(value)} ${value === 1 ? 'credit' : 'credits'}`;
+	return t('number.credits', { n: value, shown: formats().price.format(value) });
 };
 
 /** The price of a thousand tokens. */
 export const perThousand = (micro: number): string =>
-	micro === 0 ? 'free' : `${credits(micro)} per ${whole.format(1000)} tokens`;
+	micro === 0 ? t('all.free') : t('number.per-thousand-tokens', { price: credits(micro), thousand: count(1000) });
 
 /** How long something took. */
-export const duration = (ms: number): string => seconds.format(ms / 1000);
+export const duration = (ms: number): string => formats().seconds.format(ms / 1000);
 
 /** `3 minutes ago`, relative to `now`. */
 export function ago(then: number, now: number): string {
+	const { relative } = formats();
 	const past = then - now;
 	const size = Math.abs(past);
 	if (size < MINUTE) return relative.format(0, 'second');
@@ -70,7 +89,10 @@ export function ago(then: number, now: number): string {
 }
 
 /** Date and time in full, for titles and sheets. */
-export const moment = (then: number): string => absolute.format(then);
+export const moment = (then: number): string => formats().absolute.format(then);
+
+/** `one, two and three`. */
+export const listed = (parts: readonly string[]): string => formats().list.format(parts);
 
 /** A long identifier cut in the middle; the whole one stays one click away. */
 export const short = (id: string): string => (id.length <= 16 ? id : `${id.slice(0, 8)}…${id.slice(-6)}`);

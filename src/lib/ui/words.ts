@@ -3,191 +3,153 @@
  * tests/unit/ui-words.test.ts asserts that no code is missing.
  */
 import type { Code } from '#lib/protocol/errors.ts';
+import { t, type Key } from './language/language.svelte.ts';
 
-/** Three short sentences; `todo` may be empty where nothing needs doing. */
+/** Three short sentences in the reader's language; `todo` may be empty where nothing needs doing. */
 export interface Words {
 	readonly happened: string;
 	readonly safe: string;
 	readonly todo: string;
 }
 
-const KEPT = 'Every word that came is kept.';
-const NOTHING_SENT = 'Your prompt did not leave this device.';
-const REFUSED = 'It was refused, and nothing on this device changed.';
-const AGAIN = 'Try again, or choose This device.';
-const KEEP_VERSION = 'Go on with the version you have; it works as before.';
+const KEPT: Key = 'error.every-word-that-came-is';
+const NOTHING_SENT: Key = 'error.your-prompt-did-not-leave';
+const REFUSED: Key = 'error.it-was-refused-and-nothing';
+const AGAIN: Key = 'error.try-again-or-choose-this';
+const KEEP_VERSION: Key = 'error.go-on-with-the-version';
+
+/** Looked up when they are shown, so that they follow the language. */
+const said = (happened: Key, safe: Key, todo?: Key): Words => ({
+	get happened() {
+		return t(happened);
+	},
+	get safe() {
+		return t(safe);
+	},
+	get todo() {
+		return todo === undefined ? '' : t(todo);
+	}
+});
 
 /** Broken messages differ to developers; to a person they are one thing that happened. */
-const broken = (happened: string): Words => ({ happened, safe: REFUSED, todo: AGAIN });
+const broken = (happened: Key): Words => said(happened, REFUSED, AGAIN);
 
 /** Whatever is wrong with a new version, the one that runs stays. */
-const update = (happened: string): Words => ({ happened, safe: REFUSED, todo: KEEP_VERSION });
+const update = (happened: Key): Words => said(happened, REFUSED, KEEP_VERSION);
 
 export const WORDS: Readonly<Record<Code, Words>> = {
-	malformed: broken('The other computer sent something that is not a message.'),
-	'not-canonical': broken('The other computer sent a message in a form that cannot be checked.'),
-	oversized: broken('The other computer sent more than it may.'),
-	'unknown-type': broken('The other computer sent a kind of message this version does not know.'),
-	'unknown-version': {
-		happened: 'The other computer speaks a newer version.',
-		safe: REFUSED,
-		todo: 'Reload this page to get the newest version, or choose This device.'
-	},
-	'bad-signature': broken('A signature of the other computer does not fit.'),
-	'bad-certificate': broken('The other computer could not show whose it is.'),
-	'wrong-signer': broken('Somebody else signed than the one who answers.'),
-	'clock-skew': {
-		happened: 'The clocks of the two computers differ too much.',
-		safe: REFUSED,
-		todo: "Check this device's date and time, then try again."
-	},
-	expired: broken('A message came after its time.'),
-	replayed: broken('A message came a second time.'),
-	'out-of-order': broken('A piece of the answer was missing or out of order.'),
-	'wrong-job': broken('The other computer answered something else.'),
-	'old-epoch': broken('A computer that was already replaced went on answering.'),
-	'terms-differ': broken('The other computer changed what was agreed.'),
-	'unknown-token': broken('The other computer did not keep to the length that was agreed.'),
+	malformed: broken('error.the-other-computer-sent-something'),
+	'not-canonical': broken('error.the-other-computer-sent-a'),
+	oversized: broken('error.the-other-computer-sent-more'),
+	'unknown-type': broken('error.the-other-computer-sent-a-2'),
+	'unknown-version': said('error.the-other-computer-speaks-a', REFUSED, 'error.reload-this-page-to-get'),
+	'bad-signature': broken('error.a-signature-of-the-other'),
+	'bad-certificate': broken('error.the-other-computer-could-not'),
+	'wrong-signer': broken('error.somebody-else-signed-than-the'),
+	'clock-skew': said('error.the-clocks-of-the-two', REFUSED, 'error.check-this-devices-date-and'),
+	expired: broken('error.a-message-came-after-its'),
+	replayed: broken('error.a-message-came-a-second'),
+	'out-of-order': broken('error.a-piece-of-the-answer'),
+	'wrong-job': broken('error.the-other-computer-answered-something'),
+	'old-epoch': broken('error.a-computer-that-was-already'),
+	'terms-differ': broken('error.the-other-computer-changed-what'),
+	'unknown-token': broken('error.the-other-computer-did-not'),
 
-	'too-few-keys': update('Too few of the people who must sign a new version have signed this one.'),
-	'wrong-role': update('A new version was signed by someone who may not sign one.'),
-	'other-line': update('What was offered as a new version belongs to another app.'),
-	'broken-succession': update('A new version is signed by keys that the makers of this one did not pass on.'),
-	'rolled-back': update('What was offered as a new version is older than the one you have.'),
-	'fast-forward': update('A new version skips so many numbers that no later one could follow.'),
-	'same-number': update('Two different versions carry the same number, so one of them is not honest.'),
-	'mixed-release': update('The parts of a new version do not belong together.'),
+	'too-few-keys': update('error.too-few-of-the-people'),
+	'wrong-role': update('error.a-new-version-was-signed'),
+	'other-line': update('error.what-was-offered-as-a'),
+	'broken-succession': update('error.a-new-version-is-signed'),
+	'rolled-back': update('error.what-was-offered-as-a-2'),
+	'fast-forward': update('error.a-new-version-skips-so'),
+	'same-number': update('error.two-different-versions-carry-the'),
+	'mixed-release': update('error.the-parts-of-a-new'),
 
-	'no-bids': {
-		happened: 'Nobody offered to answer.',
-		safe: NOTHING_SENT,
-		todo: 'Try again in a moment, or choose This device. You can also open Contribute in a second tab.'
-	},
-	unreachable: {
-		happened: 'The computer that wanted to answer could not be reached directly.',
-		safe: NOTHING_SENT,
-		todo: AGAIN
-	},
-	'limited-connection': {
-		happened: 'Only a connection through a relay came about, and prompts never travel that way.',
-		safe: NOTHING_SENT,
-		todo: AGAIN
-	},
-	declined: { happened: 'The chosen computer declined.', safe: 'Nothing was answered or charged.', todo: AGAIN },
-	busy: { happened: 'The chosen computer is busy.', safe: 'Nothing was answered or charged.', todo: AGAIN },
-	stalled: { happened: 'The computer that answered stopped sending.', safe: KEPT, todo: 'Continue where it stopped.' },
-	'peer-lost': { happened: 'The computer that answered went away.', safe: KEPT, todo: 'Continue where it stopped.' },
-	'channel-closed': { happened: 'The connection was closed.', safe: KEPT, todo: 'Continue where it stopped.' },
-	'no-acknowledgement': {
-		happened: 'The one who asked went away.',
-		safe: 'What was confirmed before is kept in a receipt.',
-		todo: ''
-	},
-	aborted: { happened: 'It was stopped before it was complete.', safe: KEPT, todo: 'Continue where it stopped.' },
-	'deadline-passed': { happened: 'It took longer than allowed.', safe: KEPT, todo: 'Continue where it stopped.' },
-	'rate-limited': {
-		happened: 'There were too many requests in a short time.',
-		safe: 'Nothing was lost.',
-		todo: 'Wait a minute, then try again.'
-	},
-	'relay-unavailable': {
-		happened: 'No relay could be reached, so other computers cannot be found.',
-		safe: 'Chats on this device go on, and computers already connected stay connected.',
-		todo: 'Check the connection; Fireweed goes on trying by itself.'
-	},
+	'no-bids': said('error.nobody-offered-to-answer', NOTHING_SENT, 'error.try-again-in-a-moment'),
+	unreachable: said('error.the-computer-that-wanted-to', NOTHING_SENT, AGAIN),
+	'limited-connection': said('error.only-a-connection-through-a', NOTHING_SENT, AGAIN),
+	declined: said('error.the-chosen-computer-declined', 'error.nothing-was-answered-or-charged', AGAIN),
+	busy: said('error.the-chosen-computer-is-busy', 'error.nothing-was-answered-or-charged', AGAIN),
+	stalled: said('error.the-computer-that-answered-stopped', KEPT, 'error.continue-where-it-stopped'),
+	'peer-lost': said('error.the-computer-that-answered-went', KEPT, 'error.continue-where-it-stopped'),
+	'channel-closed': said('error.the-connection-was-closed', KEPT, 'error.continue-where-it-stopped'),
+	'no-acknowledgement': said('error.the-one-who-asked-went', 'error.what-was-confirmed-before-is'),
+	aborted: said('error.it-was-stopped-before-it', KEPT, 'error.continue-where-it-stopped'),
+	'deadline-passed': said('error.it-took-longer-than-allowed', KEPT, 'error.continue-where-it-stopped'),
+	'rate-limited': said('error.there-were-too-many-requests', 'error.nothing-was-lost', 'error.wait-a-minute-then-try'),
+	'relay-unavailable': said(
+		'error.no-relay-could-be-reached',
+		'error.chats-on-this-device-go',
+		'error.check-the-connection-fireweed-goes'
+	),
 
-	'engine-not-ready': {
-		happened: 'The model is not loaded yet.',
-		safe: 'Your message is kept.',
-		todo: 'Try again in a moment.'
-	},
-	'engine-busy': {
-		happened: 'The model is answering something else.',
-		safe: 'Your message is kept.',
-		todo: 'Wait until it is done, then try again.'
-	},
-	'engine-failed': {
-		happened: 'The model stopped with an error.',
-		safe: KEPT,
-		todo: 'Try again. If it happens again, reload this page.'
-	},
-	'engine-load-failed': {
-		happened: 'The model could not be loaded.',
-		safe: 'Your conversations are kept.',
-		todo: 'Check the connection and try again. What was loaded is not loaded twice.'
-	},
-	'weights-corrupt': {
-		happened: 'The model file is damaged or was changed.',
-		safe: 'It was not run.',
-		todo: 'Reload this page to fetch it again.'
-	},
-	'prompt-too-long': {
-		happened: 'The message is too long for this model.',
-		safe: 'Your message is kept.',
-		todo: 'Shorten it, or start a new chat.'
-	},
-	'out-of-memory': {
-		happened: 'There was not enough memory.',
-		safe: 'Your conversations are kept.',
-		todo: 'Close other tabs, then try again.'
-	},
+	'engine-not-ready': said(
+		'error.the-model-is-not-loaded',
+		'error.your-message-is-kept',
+		'error.try-again-in-a-moment-2'
+	),
+	'engine-busy': said(
+		'error.the-model-is-answering-something',
+		'error.your-message-is-kept',
+		'error.wait-until-it-is-done'
+	),
+	'engine-failed': said('error.the-model-stopped-with-an', KEPT, 'error.try-again-if-it-happens'),
+	'engine-load-failed': said(
+		'error.the-model-could-not-be',
+		'error.your-conversations-are-kept',
+		'error.check-the-connection-and-try'
+	),
+	'weights-corrupt': said('error.the-model-file-is-damaged', 'error.it-was-not-run', 'error.reload-this-page-to-fetch'),
+	'prompt-too-long': said('error.the-message-is-too-long', 'error.your-message-is-kept', 'error.shorten-it-or-start-a'),
+	'out-of-memory': said(
+		'error.there-was-not-enough-memory',
+		'error.your-conversations-are-kept',
+		'error.close-other-tabs-then-try'
+	),
 
-	'device-lost': {
-		happened: 'The graphics device went away.',
-		safe: KEPT,
-		todo: 'Try again: the model is loaded anew. If it happens again, choose a smaller model.'
-	},
-	'no-graphics': {
-		happened: 'No graphics device in this browser can run this model.',
-		safe: 'Nothing was fetched.',
-		todo: 'Choose a model for the processor, or open Fireweed in a browser with WebGPU.'
-	},
-	'model-unsupported': {
-		happened: 'This model is of a kind that cannot run here.',
-		safe: 'Your other models are kept.',
-		todo: 'Choose another: a decoder in ONNX with keys and values as inputs, with its tokenizer beside it.'
-	},
-	'self-test-failed': {
-		happened: 'This device computed the model wrongly, so it must not answer with it.',
-		safe: 'Nobody got a wrong answer.',
-		todo: 'Choose another model, or update the browser and its graphics driver.'
-	},
-	'not-verifiable': {
-		happened: 'Answers of this model cannot be checked, so it cannot be lent.',
-		safe: 'It goes on answering on this device.',
-		todo: 'Choose another model to contribute with.'
-	},
+	'device-lost': said('error.the-graphics-device-went-away', KEPT, 'error.try-again-the-model-is'),
+	'no-graphics': said('error.no-graphics-device-in-this', 'error.nothing-was-fetched', 'error.choose-a-model-for-the'),
+	'model-unsupported': said(
+		'error.this-model-is-of-a',
+		'error.your-other-models-are-kept',
+		'error.choose-another-a-decoder-in'
+	),
+	'self-test-failed': said(
+		'error.this-device-computed-the-model',
+		'error.nobody-got-a-wrong-answer',
+		'error.choose-another-model-or-update'
+	),
+	'not-verifiable': said(
+		'error.answers-of-this-model-cannot',
+		'error.it-goes-on-answering-on',
+		'error.choose-another-model-to-contribute'
+	),
 
-	'storage-full': {
-		happened: 'The browser has no room left for this site.',
-		safe: 'What was saved before is kept; new messages end with this tab.',
-		todo: 'Delete conversations you no longer need, or free space on this device.'
-	},
-	'storage-unavailable': {
-		happened: 'This browser keeps nothing for this site.',
-		safe: 'Everything works, but it ends with this tab.',
-		todo: 'Leave private browsing, or allow this site to keep data.'
-	},
-	'wrong-passphrase': {
-		happened: 'The passphrase does not open this file, or the file was changed.',
-		safe: 'Your present account stays as it is.',
-		todo: 'Type the passphrase again, or take another copy of the file.'
-	},
-	'insecure-context': {
-		happened: 'This address is not secure, so the browser withholds what is needed.',
-		safe: 'Nothing was sent.',
-		todo: 'Open Fireweed at an address that begins with https.'
-	},
-	locked: {
-		happened: 'The keys in this tab are locked, because this address changed what keeps Fireweed on this device.',
-		safe: NOTHING_SENT,
-		todo: 'Choose This device, or open Fireweed from a file or an address you trust.'
-	},
-	internal: {
-		happened: 'Something went wrong inside the app.',
-		safe: 'What was saved is kept.',
-		todo: 'Try again. If it happens again, reload this page.'
-	}
+	'storage-full': said(
+		'error.the-browser-has-no-room',
+		'error.what-was-saved-before-is',
+		'error.delete-conversations-you-no-longer'
+	),
+	'storage-unavailable': said(
+		'error.this-browser-keeps-nothing-for',
+		'error.everything-works-but-it-ends',
+		'error.leave-private-browsing-or-allow'
+	),
+	'wrong-passphrase': said(
+		'error.the-passphrase-does-not-open',
+		'error.your-present-account-stays-as',
+		'error.type-the-passphrase-again-or'
+	),
+	'insecure-context': said(
+		'error.this-address-is-not-secure',
+		'error.nothing-was-sent',
+		'error.open-fireweed-at-an-address'
+	),
+	locked: said('error.the-keys-in-this-tab', NOTHING_SENT, 'error.choose-this-device-or-open'),
+	internal: said(
+		'error.something-went-wrong-inside-the',
+		'error.what-was-saved-is-kept',
+		'error.try-again-if-it-happens'
+	)
 };
 
 /** The words for a code that may come from storage or from another version. */

@@ -5,6 +5,7 @@ import type { LocalEvent } from '#lib/node/app.ts';
 import type { ExecutorFacts, OriginateEvent } from '#lib/node/events.ts';
 import type { LoadProgress } from '#lib/ports/engine.ts';
 import type { Answer, Message } from '#lib/ports/store.ts';
+import { t } from '../language/language.svelte.ts';
 
 /** Where an answer comes from, as the person chooses it. */
 export type Place = 'device' | 'mesh';
@@ -183,7 +184,7 @@ export function hearMesh(state: Running, event: OriginateEvent): Running {
 export function titleFrom(text: string): string {
 	const MOST = 60;
 	const line = text.trim().split('\n', 1)[0]?.replaceAll(/\s+/g, ' ') ?? '';
-	if (line.length <= MOST) return line || 'New chat';
+	if (line.length <= MOST) return line || t('all.new-chat');
 	const cut = line.slice(0, MOST);
 	return `${cut.slice(0, Math.max(cut.lastIndexOf(' '), MOST / 2)).trimEnd()}…`;
 }

@@ -3,6 +3,7 @@
  * last is answered best.
  */
 import type { Message } from '#lib/ports/store.ts';
+import { t, type Key } from '../language/language.svelte.ts';
 
 /** Of one file, in bytes: twice the longest prompt that the mesh takes, so that a refusal can say what is wrong with it. */
 export const MAX_FILE_BYTES = 512 * 1024;
@@ -14,13 +15,16 @@ export const LONG_PASTE = 8_000;
 /** Why a file was not taken. */
 export type FileFault = 'too-large' | 'not-text' | 'too-many' | 'empty';
 
-/** One sentence for each. */
-export const FAULTS: Readonly<Record<FileFault, string>> = {
-	'too-large': 'is larger than 512 kB. Attach a part of it.',
-	'not-text': 'is not a text file. Only text can be attached.',
-	'too-many': `was left out: a message takes ${MAX_FILES} files.`,
-	empty: 'is empty.'
+const FAULTS: Readonly<Record<FileFault, Key>> = {
+	'too-large': 'chat.is-larger-than-512-kb',
+	'not-text': 'chat.is-not-a-text-file',
+	'too-many': 'chat.was-left-out-a-message',
+	empty: 'chat.is-empty'
 };
+
+/** One sentence about the file of that name. */
+export const faultWords = (fault: FileFault, name: string): string =>
+	t(FAULTS[fault], { name: cleanName(name), most: MAX_FILES });
 
 /** What was found in a file. */
 export type Read = { readonly text: string } | { readonly fault: FileFault };

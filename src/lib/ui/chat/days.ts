@@ -1,4 +1,5 @@
 import type { Conversation } from '#lib/ports/store.ts';
+import { speech, t } from '../language/language.svelte.ts';
 
 /** Conversations under the words a person would use for their day. */
 export function byDay(
@@ -7,11 +8,11 @@ export function byDay(
 ): readonly { readonly day: string; readonly conversations: readonly Conversation[] }[] {
 	const today = new Date(now).setHours(0, 0, 0, 0);
 	const yesterday = new Date(today).setDate(new Date(today).getDate() - 1);
-	const month = new Intl.DateTimeFormat(undefined, { month: 'long', year: 'numeric' });
+	const month = new Intl.DateTimeFormat(speech.locale, { month: 'long', year: 'numeric' });
 	const nameOf = (at: number): string => {
-		if (at >= today) return 'Today';
-		if (at >= yesterday) return 'Yesterday';
-		if (at >= today - 6 * 86_400_000) return 'This week';
+		if (at >= today) return t('chat.today');
+		if (at >= yesterday) return t('chat.yesterday');
+		if (at >= today - 6 * 86_400_000) return t('chat.this-week');
 		return month.format(at);
 	};
 	const groups = new Map<string, Conversation[]>();

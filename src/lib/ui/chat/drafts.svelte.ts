@@ -1,7 +1,8 @@
 /** What a person has begun to say in one conversation: words and files, remembered across a reload. */
 import type { Attachment } from '#lib/ports/store.ts';
 import type { Remembered } from '../remembered.ts';
-import { cleanName, FAULTS, LONG_PASTE, MAX_FILE_BYTES, MAX_FILES, textOf } from './attachments.ts';
+import { cleanName, faultWords, LONG_PASTE, MAX_FILE_BYTES, MAX_FILES, textOf } from './attachments.ts';
+import { t } from '../language/language.svelte.ts';
 
 /** Files of a draft as they were remembered; nothing for anything else. */
 export function readFiles(kept: string | undefined): readonly Attachment[] {
@@ -37,7 +38,7 @@ export class Draft {
 			// Not read at all when its size says enough.
 			const read = file.size > MAX_FILE_BYTES ? ({ fault: 'too-large' } as const) : textOf(await bytesOf(file));
 			const fault = 'fault' in read ? read.fault : this.files.length >= MAX_FILES ? 'too-many' : undefined;
-			if (fault !== undefined) this.fault = `${cleanName(file.name)} ${FAULTS[fault]}`;
+			if (fault !== undefined) this.fault = faultWords(fault, file.name);
 			else if ('text' in read) this.#set([...this.files, { name: cleanName(file.name), text: read.text }]);
 		}
 	}
@@ -45,7 +46,7 @@ export class Draft {
 	/** Takes a long paste as a file; false when it is short enough to be typed text. */
 	paste(text: string): boolean {
 		if (text.length < LONG_PASTE) return false;
-		void this.add([new File([text], 'Pasted text')]);
+		void this.add([new File([text], t('chat.pasted-text'))]);
 		return true;
 	}
 

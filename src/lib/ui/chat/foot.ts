@@ -4,16 +4,19 @@
 import type { ExecutorFacts } from '#lib/node/events.ts';
 import type { Answer } from '#lib/ports/store.ts';
 import { progressWords } from '../models/words.ts';
-import { counted } from '../numbers.ts';
+import { listed } from '../numbers.ts';
 import { wordsFor } from '../words.ts';
 import type { Phase } from './answering.ts';
+import { speech, t } from '../language/language.svelte.ts';
 
 /** Who answered. A region is what the other side says of itself. */
 export function who(answer: Pick<Answer, 'by' | 'region' | 'sameAccount' | 'executor'>): string {
-	if (answer.by === 'device') return 'This device';
-	if (answer.sameAccount) return 'Another tab of yours';
-	if (answer.executor === undefined) return 'The mesh';
-	return answer.region === undefined ? "Someone's computer" : `Someone's computer (says it is in ${answer.region})`;
+	if (answer.by === 'device') return t('all.this-device');
+	if (answer.sameAccount) return t('all.another-tab-of-yours');
+	if (answer.executor === undefined) return t('all.the-mesh');
+	return answer.region === undefined
+		? t('chat.someones-computer')
+		: t('chat.someones-computer-says-it-is', { region: answer.region });
 }
 
 /** One sentence for an answer that did not end well; undefined when it did. */
@@ -24,11 +27,11 @@ export function trouble(answer: Answer, hasText: boolean): string | undefined {
 		case 'done':
 			return undefined;
 		case 'stopped':
-			return 'Stopped';
+			return t('chat.stopped');
 		case 'lost':
 			return answer.code === 'aborted'
-				? 'The page was closed before this was complete. Every word that came is kept.'
-				: `${words.happened} Every word that came is kept.`;
+				? t('chat.the-page-was-closed-before')
+				: t('chat.every-word-that-came-is', { happened: words.happened });
 		case 'failed':
 			return hasText ? `${words.happened} ${words.safe}` : [words.happened, words.safe, words.todo].join(' ').trim();
 	}
@@ -37,16 +40,17 @@ export function trouble(answer: Answer, hasText: boolean): string | undefined {
 /** Where somebody else went on, quietly; undefined when nobody did. */
 export function continued({ by, seams, roughSeams = [] }: Answer, text: string): string | undefined {
 	if (seams.length === 0) return undefined;
-	const counts = seams.map((seam) => String(wordsIn(text.slice(0, seam))));
-	const where = by === 'device' ? 'on this device' : 'on another computer';
-	const rough = roughSeams.length > 0 ? ', by another engine' : '';
-	const after = new Intl.ListFormat('en').format(counts);
-	return `Continued ${where} after ${after} ${after === '1' ? 'word' : 'words'}${rough}`;
+	const counts = seams.map((seam) => wordsIn(text.slice(0, seam)));
+	const rough = roughSeams.length > 0 ? 'yes' : 'no';
+	// Plural by the last count: `after 2 and 12 words`.
+	const values = { after: listed(counts.map(String)), n: counts.at(-1) ?? 0, rough };
+	return t(by === 'device' ? 'chat.continued-here' : 'chat.continued-elsewhere', values);
 }
 
 /** Words as a reader counts them, also where no spaces part them. */
 const wordsIn = (text: string): number =>
-	[...new Intl.Segmenter(undefined, { granularity: 'word' }).segment(text)].filter((part) => part.isWordLike).length;
+	[...new Intl.Segmenter(speech.locale, { granularity: 'word' }).segment(text)].filter((part) => part.isWordLike)
+		.length;
 
 /** Whether an answer can go on after its last word. */
 export const canGoOn = (answer: Answer, hasText: boolean): boolean =>
@@ -56,29 +60,33 @@ export const canGoOn = (answer: Answer, hasText: boolean): boolean =>
 export function waiting(phase: Phase): string {
 	switch (phase.kind) {
 		case 'starting':
-			return 'Getting ready…';
+			return t('chat.getting-ready');
 		case 'loading': {
-			if (phase.progress.stage !== 'fetching') return 'Preparing the model…';
-			return `Loading the model: ${progressWords(phase.progress)}`;
+			if (phase.progress.stage !== 'fetching') return t('chat.preparing-the-model');
+			return t('all.loading-the-model-2', { progress: progressWords(phase.progress) });
 		}
 		case 'asking':
-			return phase.offers === 0 ? 'Asking who can answer…' : `${counted(phase.offers, 'offer', 'offers')} so far…`;
+			return phase.offers === 0 ? t('chat.asking-who-can-answer') : t('chat.offer-so-far', { n: phase.offers });
 		case 'warming':
-			return `Someone could answer in ${counted(Math.ceil(phase.readyInMs / 1000), 'second', 'seconds')}…`;
+			return t('chat.someone-could-answer-in-second', { n: Math.ceil(phase.readyInMs / 1000) });
 		case 'reaching':
-			return `Reaching ${named(phase.executor)}…`;
+			return t('chat.reaching', { who: named(phase.executor) });
 		case 'reading':
-			return phase.executor ? `${capital(named(phase.executor))} reads your message…` : 'Your message is being read…';
+			return phase.executor
+				? t('chat.reads-your-message', { who: capital(named(phase.executor)) })
+				: t('chat.your-message-is-being-read');
 		case 'writing':
 			return '';
 		case 'stopping':
-			return 'Stopping…';
+			return t('chat.stopping');
 	}
 }
 
 const named = (executor: ExecutorFacts): string => {
-	if (executor.sameAccount) return 'another tab of yours';
-	return executor.region === undefined ? "someone's computer" : `someone's computer (says it is in ${executor.region})`;
+	if (executor.sameAccount) return t('chat.another-tab-of-yours');
+	return executor.region === undefined
+		? t('chat.someones-computer-2')
+		: t('chat.someones-computer-says-it-is-2', { region: executor.region });
 };
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

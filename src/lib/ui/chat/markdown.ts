@@ -4,6 +4,7 @@
  */
 import { Marked, type Token, type Tokens } from 'marked';
 import { mathBlock, mathInline } from './mathematics.ts';
+import { t } from '../language/language.svelte.ts';
 
 /** A piece of running text. */
 export type Inline =
@@ -207,7 +208,10 @@ function inlineOf(token: Tokens.Generic, depth: number): readonly Inline[] {
 		}
 		// An image would tell its server who reads this, and when. Its words and its address stay.
 		case 'image':
-			return [{ kind: 'text', text: `[Image: ${String(token.text)}]` }, ...addressAsText(token, String(token.href))];
+			return [
+				{ kind: 'text', text: t('chat.image', { description: String(token.text) }) },
+				...addressAsText(token, String(token.href))
+			];
 		default:
 			return [{ kind: 'text', text: token.raw }];
 	}

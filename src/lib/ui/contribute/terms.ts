@@ -1,5 +1,6 @@
 /** What a contributor agreed to, and what a pause is called. Pure. */
 import type { LendingLimits, PauseCause } from '#lib/node/app.ts';
+import { t } from '../language/language.svelte.ts';
 
 /**
  * Version of what lending means: the three sentences on the page. Raise it when one of them changes in substance; whoever agreed to an
@@ -28,16 +29,16 @@ export function minuteOf(text: string): number | undefined {
 export function pauseWords(cause: PauseCause, limits: LendingLimits): string {
 	switch (cause) {
 		case 'person':
-			return 'Paused by you. No new jobs are taken.';
+			return t('contribute.paused-by-you-no-new');
 		case 'hours':
 			return limits.hours === undefined
-				? 'Paused for now.'
-				: `Paused until ${clockTime(limits.hours.from)}, by your hours.`;
+				? t('contribute.paused-for-now')
+				: t('contribute.paused-until-by-your-hours', { time: clockTime(limits.hours.from) });
 		case 'battery':
-			return 'Paused while this device runs on its battery.';
+			return t('contribute.paused-while-this-device-runs');
 		case 'hidden':
-			return 'Paused while this tab is not looked at.';
+			return t('contribute.paused-while-this-tab-is');
 		case 'jobs':
-			return 'Paused until midnight: the jobs you allow for a day are done.';
+			return t('contribute.paused-until-midnight-the-jobs');
 	}
 }

@@ -1,6 +1,7 @@
 /** What is said about ways to find others. Pure. */
 import type { DoorsState, Found } from '#lib/ports/doors.ts';
 import type { Code } from '#lib/protocol/errors.ts';
+import { t, type Key } from '../language/language.svelte.ts';
 import { wordsFor } from '../words.ts';
 
 /** An account or a node in short: enough to compare aloud, the whole is one click away. */
@@ -13,56 +14,53 @@ export function short(id: string): string {
 export function stageWords({ stage, caution }: DoorsState): string {
 	switch (stage) {
 		case 'off':
-			return 'Not looking: the mesh is off.';
+			return t('doors.off');
 		case 'met-relays':
 		case 'met-tabs':
-			return 'Looking for those met before.';
+			return t('doors.met');
 		case 'directory':
-			return 'Asking the list that came with the app.';
+			return t('doors.directory');
 		case 'named':
-			return 'Trying relays that others named.';
+			return t('doors.named');
 		case 'found':
-			return 'Connected to a relay.';
+			return t('doors.found');
 		case 'nobody':
-			return caution === 'known'
-				? 'Nobody met before answers. An invitation brings you in, or allow the other ways below.'
-				: 'Nobody answers just now. It goes on trying; an invitation from somebody who is in helps.';
+			return caution === 'known' ? t('doors.nobody-known') : t('doors.nobody');
 	}
 }
 
-/** How many machines' addresses stand in it. */
-const machines = (count: number) => (count === 1 ? 'one relay' : `${count} relays`);
+function signedKey(relay: boolean, met: boolean): Key {
+	if (relay) return met ? 'doors.signed-by-relay-met' : 'doors.signed-by-relay-stranger';
+	return met ? 'doors.signed-by-account-met' : 'doors.signed-by-account-stranger';
+}
 
 /** What was found, who signed it, and what using it does. */
 export function foundWords(found: Found): { readonly what: string; readonly who: string; readonly does: string } {
-	const sees = 'Whoever runs it sees your network address, and whom you are introduced to; never your prompts.';
+	const sees = t('doors.sees');
 	switch (found.kind) {
 		case 'invitation':
 			return {
-				what:
-					found.name === undefined
-						? 'An invitation.'
-						: `An invitation from somebody who calls themselves “${found.name}”.`,
-				who: `Signed by account ${short(found.signer)}, ${found.metBefore ? 'which you have met before' : 'which you have not met before'}.`,
-				does: `It connects to ${machines(found.relays.length)} of their choice. ${sees}`
+				what: found.name === undefined ? t('doors.invitation') : t('doors.invitation-from', { name: found.name }),
+				who: t(found.metBefore ? 'doors.signed-by-met' : 'doors.signed-by-stranger', { account: short(found.signer) }),
+				does: t('doors.connects-of-their-choice', { n: found.relays.length, sees })
 			};
 		case 'node':
 			return {
-				what: found.role === 'relay' ? 'A relay’s own statement.' : 'The address of somebody’s computer.',
-				who: `Signed by ${found.role === 'relay' ? 'the relay itself' : 'account'} ${short(found.signer)}, ${found.metBefore ? 'met before' : 'not met before'}.`,
-				does: `It connects there and remembers it. ${sees}`
+				what: found.role === 'relay' ? t('doors.relay-statement') : t('doors.computer-address'),
+				who: t(signedKey(found.role === 'relay', found.metBefore), { signer: short(found.signer) }),
+				does: t('doors.connects-and-remembers', { sees })
 			};
 		case 'relay':
 			return {
-				what: 'The address of a relay.',
-				who: 'Nobody signed it: trust it as far as whoever gave it to you.',
-				does: `It connects there. ${sees}`
+				what: t('doors.relay-address'),
+				who: t('doors.unsigned'),
+				does: t('doors.connects-there', { sees })
 			};
 		case 'directory':
 			return {
-				what: `A list of ${machines(found.relays.length)}.`,
-				who: 'Nobody signed it: trust it as far as whoever gave it to you.',
-				does: `It connects to all of them. ${sees}`
+				what: t('doors.list-of-relays', { n: found.relays.length }),
+				who: t('doors.unsigned'),
+				does: t('doors.connects-to-all', { sees })
 			};
 	}
 }
@@ -71,20 +69,20 @@ export function foundWords(found: Found): { readonly what: string; readonly who:
 export function refusedWords(code: Code): string {
 	switch (code) {
 		case 'expired':
-			return 'This invitation is over. Ask for a new one.';
+			return t('doors.invitation-over');
 		case 'malformed':
 		case 'oversized':
 		case 'not-canonical':
 		case 'unknown-type':
-			return 'This is no invitation, no relay’s address and no list of relays. Copy it whole, and nothing beside it.';
+			return t('doors.no-invitation');
 		case 'unknown-version':
-			return 'This invitation was made by a newer version. Update Fireweed, then try again.';
+			return t('doors.invitation-newer');
 		case 'bad-signature':
 		case 'bad-certificate':
 		case 'wrong-signer':
-			return 'This invitation was changed on its way, or was not made by the one it names. Ask for it again by another way.';
+			return t('doors.invitation-changed');
 		case 'relay-unavailable':
-			return 'An invitation leads over a relay, and none is connected now. Choose The mesh first, then try again.';
+			return t('doors.invitation-no-relay');
 		default: {
 			const { happened, todo } = wordsFor(code);
 			return `${happened} ${todo}`.trim();

@@ -2,6 +2,7 @@
 import type { App } from '#lib/node/app.ts';
 import type { RestoreOffer } from '#lib/node/moving.ts';
 import { fileWords, offerLines } from './words.ts';
+import { t } from '../language/language.svelte.ts';
 
 export type RestoreState =
 	| { readonly step: 'idle' }
@@ -46,7 +47,7 @@ export class Restoring {
 		this.cancel();
 		this.state = {
 			step: 'failed',
-			said: 'The file cannot be read any more: it was changed or moved. Nothing on this device changed. Choose it again.'
+			said: t('house.the-file-cannot-be-read')
 		};
 	}
 
@@ -62,7 +63,7 @@ export class Restoring {
 			return;
 		}
 		this.#offer = undefined;
-		const said = 'Restored. Everything the backup held is here.';
+		const said = t('house.restored-everything-the-backup-held');
 		this.state = { step: 'done', said };
 		if (offer.accountIs !== 'other') return;
 		this.#remember(said);

@@ -1,47 +1,96 @@
 /** What the backup and restore screens say: of a file, every refusal means something else than it does of a peer. */
 import type { RestoreOffer } from '#lib/node/moving.ts';
 import type { MergeReport } from '#lib/ports/store.ts';
-import { counted, moment } from '../numbers.ts';
+import { listed, moment } from '../numbers.ts';
 import { codeOfThrown, wordsFor, type Words } from '../words.ts';
-
-const UNCHANGED = 'Nothing on this device changed.';
+import { t } from '../language/language.svelte.ts';
 
 const OF_FILES: Readonly<Record<string, Words>> = {
 	malformed: {
-		happened: 'This is no Fireweed backup, or only a piece of one.',
-		safe: UNCHANGED,
-		todo: 'Choose the file that Fireweed saved, or another copy of it.'
+		get happened() {
+			return t('house.this-is-no-fireweed-backup');
+		},
+		get safe() {
+			return t('house.nothing-on-this-device-changed');
+		},
+		get todo() {
+			return t('house.choose-the-file-that-fireweed');
+		}
 	},
 	oversized: {
-		happened: 'This is too large for a Fireweed backup.',
-		safe: UNCHANGED,
-		todo: 'Choose the file that Fireweed saved, or delete long conversations before you make a backup.'
+		get happened() {
+			return t('house.this-is-too-large-for');
+		},
+		get safe() {
+			return t('house.nothing-on-this-device-changed');
+		},
+		get todo() {
+			return t('house.choose-the-file-that-fireweed-2');
+		}
 	},
 	'unknown-version': {
-		happened: 'A newer version of Fireweed made this backup.',
-		safe: UNCHANGED,
-		todo: 'Reload this page to get the newest version, then try again.'
+		get happened() {
+			return t('house.a-newer-version-of-fireweed');
+		},
+		get safe() {
+			return t('house.nothing-on-this-device-changed');
+		},
+		get todo() {
+			return t('house.reload-this-page-to-get');
+		}
 	},
 	'wrong-passphrase': {
-		happened: 'The passphrase does not open this backup, or the file is damaged; nobody can tell which.',
-		safe: UNCHANGED,
-		todo: 'Type the passphrase again, or take another copy of the file.'
+		get happened() {
+			return t('house.the-passphrase-does-not-open');
+		},
+		get safe() {
+			return t('house.nothing-on-this-device-changed');
+		},
+		get todo() {
+			return t('house.type-the-passphrase-again-or');
+		}
 	},
 	'storage-full': {
-		happened: 'There is no room left for what the backup holds.',
-		safe: `${UNCHANGED} What had come was taken out again.`,
-		todo: 'Delete a model or conversations you no longer need, then restore again.'
+		get happened() {
+			return t('house.there-is-no-room-left');
+		},
+		get safe() {
+			return t('house.what-had-come-was-taken');
+		},
+		get todo() {
+			return t('house.delete-a-model-or-conversations');
+		}
 	},
 	'storage-unavailable': {
-		happened: 'This browser keeps nothing for this site just now.',
-		safe: UNCHANGED,
-		todo: 'Leave private browsing, or allow this site to keep data, then try again.'
+		get happened() {
+			return t('house.this-browser-keeps-nothing-for');
+		},
+		get safe() {
+			return t('house.nothing-on-this-device-changed');
+		},
+		get todo() {
+			return t('house.leave-private-browsing-or-allow');
+		}
 	},
-	aborted: { happened: 'Stopped.', safe: UNCHANGED, todo: '' },
+	aborted: {
+		get happened() {
+			return t('house.stopped');
+		},
+		get safe() {
+			return t('house.nothing-on-this-device-changed');
+		},
+		todo: ''
+	},
 	'insecure-context': {
-		happened: 'This address is not secure, so the browser withholds what encryption needs.',
-		safe: UNCHANGED,
-		todo: 'Open Fireweed at an address that begins with https.'
+		get happened() {
+			return t('house.this-address-is-not-secure');
+		},
+		get safe() {
+			return t('house.nothing-on-this-device-changed');
+		},
+		get todo() {
+			return t('house.open-fireweed-at-an-address');
+		}
 	}
 };
 const ALIASES: Readonly<Record<string, string>> = { 'not-canonical': 'malformed' };
@@ -55,21 +104,20 @@ export function fileWords(error: unknown): string {
 
 /** What is wrong with a passphrase about to be used for a new file; undefined when nothing is. */
 export function passphraseFault(passphrase: string, again: string): string | undefined {
-	if ([...passphrase].length < 8) return 'The passphrase needs at least 8 characters. Four unrelated words are better.';
-	if (passphrase !== again) return 'The two passphrases differ.';
+	if ([...passphrase].length < 8) return t('house.the-passphrase-needs-at-least');
+	if (passphrase !== again) return t('house.the-two-passphrases-differ');
 	return undefined;
 }
 
 /** What restoring would bring, one sentence a line. */
 export function offerLines({ accountIs, madeAt, report }: RestoreOffer): string[] {
 	const account = {
-		same: 'The account in it is the one in use here.',
-		other:
-			'The account in it takes the place of the one in use here. The present one stays in this browser, unused; make a backup of it first if you may want it again.',
-		left: 'This address keeps no keys, so the account stays in the file; only conversations and receipts come.'
+		same: t('house.the-account-in-it-is'),
+		other: t('house.the-account-in-it-takes'),
+		left: t('house.this-address-keeps-no-keys')
 	};
 	return [
-		madeAt === undefined ? 'This file holds an account and nothing else.' : `Made on ${moment(madeAt)}.`,
+		madeAt === undefined ? t('house.this-file-holds-an-account') : t('house.made-on', { moment: moment(madeAt) }),
 		account[accountIs],
 		...(madeAt === undefined ? [] : reportLines(report))
 	];
@@ -78,20 +126,16 @@ export function offerLines({ accountIs, madeAt, report }: RestoreOffer): string[
 function reportLines(report: MergeReport): string[] {
 	const { conversations, messages, receipts, copied, same, unreadable } = report;
 	const comes = [
-		counted(conversations, 'conversation', 'conversations'),
-		counted(messages, 'message', 'messages'),
-		counted(receipts, 'receipt', 'receipts')
+		t('number.conversations', { n: conversations }),
+		t('number.messages', { n: messages }),
+		t('number.receipts', { n: receipts })
 	];
 	const nothing = conversations + messages + receipts === 0;
 	return [
-		nothing ? 'Everything in it is here already.' : `It brings ${comes.slice(0, -1).join(', ')} and ${comes.at(-1)}.`,
-		'Conversations that are here stay as they are.',
-		...(copied > 0
-			? [
-					`${counted(copied, 'conversation', 'conversations')} went on differently here; the other comes beside it, with “(from the backup)” behind its title.`
-				]
-			: []),
-		...(same > 0 && !nothing ? [`${counted(same, 'thing is', 'things are')} here already, word for word.`] : []),
-		...(unreadable > 0 ? [`${counted(unreadable, 'entry', 'entries')} in it cannot be read and will be left out.`] : [])
+		nothing ? t('house.everything-in-it-is-here') : t('house.it-brings', { list: listed(comes) }),
+		t('house.conversations-that-are-here-stay'),
+		...(copied > 0 ? [t('house.conversation-went-on-differently-here', { n: copied })] : []),
+		...(same > 0 && !nothing ? [t('house.thing-is-here-already-word', { n: same })] : []),
+		...(unreadable > 0 ? [t('house.entry-in-it-cannot-be', { n: unreadable })] : [])
 	];
 }

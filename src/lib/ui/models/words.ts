@@ -2,7 +2,8 @@
 import type { Offer } from '#lib/node/app.ts';
 import type { LoadProgress } from '#lib/ports/engine.ts';
 import type { Fit, ModelEntry } from '#lib/ports/models.ts';
-import { bytes, count, counted, duration, perThousand, speed } from '../numbers.ts';
+import { bytes, count, duration, perThousand, speed } from '../numbers.ts';
+import { t } from '../language/language.svelte.ts';
 
 /** Words of English that a token stands for, roughly. */
 const WORDS_PER_TOKEN = 0.75;
@@ -11,35 +12,35 @@ const WORDS_PER_PAGE = 450;
 /** `4,096 tokens, about 7 pages`. */
 export function context(tokens: number): string {
 	const pages = (tokens * WORDS_PER_TOKEN) / WORDS_PER_PAGE;
-	const about = pages < 2 ? 'about a page and a half' : `about ${count(Math.round(pages))} pages`;
-	return `${count(tokens)} tokens, ${about}`;
+	const about = pages < 2 ? t('models.about-a-page-and-a') : t('models.about-pages', { pages: count(Math.round(pages)) });
+	return t('models.tokens', { tokens: count(tokens), about });
 }
 
 /** What a precision costs, in plain words. */
 export function precision(name: string): string {
 	switch (name) {
 		case 'fp32':
-			return 'full precision';
+			return t('models.full-precision');
 		case 'fp16':
-			return 'half precision';
+			return t('models.half-precision');
 		case 'int8':
-			return '8 bit, rounded as it runs';
+			return t('models.8-bit-rounded-as-it');
 		case 'q8':
-			return '8 bit';
+			return t('models.8-bit');
 		case 'q4':
-			return '4 bit, a little less exact';
+			return t('models.4-bit-a-little-less');
 		default:
 			return name;
 	}
 }
 
 export const runsOn = (entry: Pick<ModelEntry, 'runs'>): string =>
-	entry.runs === 'gpu' ? 'graphics card' : 'processor';
+	entry.runs === 'gpu' ? t('models.graphics-card') : t('models.processor');
 
 /** By what the model is known to be the right one. */
 export function integrity({ integrity: how, kept }: Pick<ModelEntry, 'integrity' | 'kept'>): string {
-	if (how === 'released') return 'checked against this release';
-	return kept === 'whole' ? 'the first copy seen here; later ones must be the same' : 'the first copy that comes is trusted';
+	if (how === 'released') return t('models.checked-against-this-release');
+	return kept === 'whole' ? t('models.the-first-copy-seen-here') : t('models.the-first-copy-that-comes');
 }
 
 /** Why a model cannot run here, and what would help. Undefined when it can. */
@@ -47,35 +48,35 @@ export function obstacle(fit: Fit): string | undefined {
 	if (fit.fits) return undefined;
 	switch (fit.why) {
 		case 'no-graphics':
-			return 'It needs a graphics card that this browser offers to pages (WebGPU), and there is none that fits.';
+			return t('models.it-needs-a-graphics-card');
 		case 'out-of-memory':
-			return 'It needs more memory than a page gets here.';
+			return t('models.it-needs-more-memory-than');
 		case 'storage-full':
-			return 'There is not enough room left for it; deleting another model helps.';
+			return t('models.there-is-not-enough-room');
 		case 'storage-unavailable':
-			return 'This browser keeps nothing for this site, so it could not stay. Private windows do that.';
+			return t('models.this-browser-keeps-nothing-for');
 		case 'insecure-context':
-			return 'This address is not secure; open Fireweed over https.';
+			return t('models.this-address-is-not-secure');
 		default:
-			return 'It is of a kind that cannot run here.';
+			return t('models.it-is-of-a-kind');
 	}
 }
 
 /** How far a download is: bytes, share, speed, time left. */
 export function progressWords({ stage, loadedBytes, totalBytes, bytesPerSecond, secondsLeft }: LoadProgress): string {
-	if (stage === 'preparing') return 'Preparing…';
-	if (stage === 'checking') return 'Checking that this device computes it rightly…';
-	const parts = [totalBytes === undefined ? bytes(loadedBytes) : `${bytes(loadedBytes)} of ${bytes(totalBytes)}`];
-	if (bytesPerSecond !== undefined) parts.push(`${bytes(bytesPerSecond)} per second`);
+	if (stage === 'preparing') return t('models.preparing');
+	if (stage === 'checking') return t('models.checking-that-this-device-computes');
+	const parts = [totalBytes === undefined ? bytes(loadedBytes) : t('models.of', { loaded: bytes(loadedBytes), whole: bytes(totalBytes) })];
+	if (bytesPerSecond !== undefined) parts.push(t('models.per-second', { bytes: bytes(bytesPerSecond) }));
 	if (secondsLeft !== undefined) parts.push(timeLeft(secondsLeft));
 	return parts.join(' · ');
 }
 
 /** `about 4 minutes left`; seconds only when there are few. */
 export function timeLeft(seconds: number): string {
-	if (seconds < 90) return `${duration(Math.ceil(seconds) * 1000)} left`;
-	if (seconds < 5400) return `about ${counted(Math.round(seconds / 60), 'minute', 'minutes')} left`;
-	return `about ${counted(Math.round(seconds / 3600), 'hour', 'hours')} left`;
+	if (seconds < 90) return t('models.left', { duration: duration(Math.ceil(seconds) * 1000) });
+	if (seconds < 5400) return t('models.about-minute-left', { n: Math.round(seconds / 60) });
+	return t('models.about-hour-left', { n: Math.round(seconds / 3600) });
 }
 
 /** One line for a list to choose from. */
@@ -100,9 +101,9 @@ export function meshModels(offers: readonly Offer[]): readonly MeshModel[] {
 		.map(([id, of]) => {
 			const fastest = Math.max(...of.map((offer) => offer.tokensPerSecond));
 			const cheapest = Math.min(...of.map((offer) => offer.pricePer1k));
-			const who = counted(of.length, 'computer', 'computers');
-			const price = cheapest === 0 ? 'free' : `from ${perThousand(cheapest)}`;
-			return { id, line: [of[0]?.modelName ?? id, who, `up to ${speed(fastest)}`, price].join(' · ') };
+			const who = t('number.computers', { n: of.length });
+			const price = cheapest === 0 ? t('all.free') : t('number.from-price', { price: perThousand(cheapest) });
+			return { id, line: [of[0]?.modelName ?? id, who, t('number.up-to-speed', { speed: speed(fastest) }), price].join(' · ') };
 		});
 }
 

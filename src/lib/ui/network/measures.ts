@@ -1,6 +1,7 @@
 /** The project's measures of success, as far as this device alone can tell them. Pure. */
 import type { Offer } from '#lib/node/app.ts';
 import type { Message } from '#lib/ports/store.ts';
+import { t } from '../language/language.svelte.ts';
 
 /** One measure: what it counts, and what stands here. */
 export interface Measure {
@@ -16,25 +17,24 @@ export function measures(messages: readonly Message[], offers: readonly Offer[])
 	const struck = lost + survived;
 	return [
 		{
-			name: 'Answers that outlived their computer',
-			definition: 'Of your answers whose computer was lost in the middle, those that another one completed.',
-			value: struck === 0 ? 'none was lost yet' : `${survived} of ${struck}`
+			name: t('network.answers-that-outlived-their-computer'),
+			definition: t('network.of-your-answers-whose-computer'),
+			value: struck === 0 ? t('network.none-was-lost-yet') : t('network.of', { survived, struck })
 		},
 		{
-			name: 'Independent contributors',
-			definition:
-				'Accounts that offer a model just now. One person can have many accounts, so it is the most there can be.',
+			name: t('network.independent-contributors'),
+			definition: t('network.accounts-that-offer-a-model'),
 			value: String(new Set(offers.map(({ account }) => account)).size)
 		},
 		{
-			name: 'Time to another computer',
-			definition: 'From the loss of a computer to the first word of the next.',
-			value: 'not measured on this device'
+			name: t('network.time-to-another-computer'),
+			definition: t('network.from-the-loss-of-a'),
+			value: t('network.not-measured-on-this-device')
 		},
 		{
-			name: 'Companies that could stop payments',
-			definition: 'Payment providers without which nobody could pay.',
-			value: 'none: nothing is paid yet'
+			name: t('network.companies-that-could-stop-payments'),
+			definition: t('network.payment-providers-without-which-nobody'),
+			value: t('network.none-nothing-is-paid-yet')
 		}
 	];
 }

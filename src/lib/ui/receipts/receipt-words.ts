@@ -2,35 +2,45 @@
  * A receipt in words: how it ended, what kind it is, and its fields as a person reads them.
  */
 import type { OpenedReceipt, SignatureCheck } from '#lib/node/app.ts';
-import { count, counted, credits, duration, moment, perThousand } from '../numbers.ts';
+import { t } from '../language/language.svelte.ts';
+import { count, credits, duration, moment, perThousand } from '../numbers.ts';
 
 /** How a job ended, in one or two words. */
 export const STATUS: Readonly<Record<OpenedReceipt['status'], string>> = {
-	success: 'Complete',
-	failed: 'Failed',
-	cancelled: 'Stopped',
-	partial: 'Part of an answer'
+	get success() {
+		return t('receipts.complete');
+	},
+	get failed() {
+		return t('receipts.failed');
+	},
+	get cancelled() {
+		return t('chat.stopped');
+	},
+	get partial() {
+		return t('receipts.part-of-an-answer');
+	}
 };
 
 /** Who one was in it. */
 export const ROLE: Readonly<Record<OpenedReceipt['role'], string>> = {
-	originator: 'You asked',
-	executor: 'This device answered'
+	get originator() {
+		return t('receipts.you-asked');
+	},
+	get executor() {
+		return t('receipts.this-device-answered');
+	}
 };
 
 /** What this receipt proves, in words. */
 export const meaning = ({ kind, answerTokens }: OpenedReceipt): string =>
-	kind === 'sealed'
-		? 'Both sides signed the same page: what was asked for, how much was answered, and for how much.'
-		: `The answer broke off before both sides could sign the whole. This is the last checkpoint: it proves ${counted(answerTokens, 'token', 'tokens')} and no more, so no more can ever be charged.`;
+	kind === 'sealed' ? t('receipts.both-sides-signed') : t('receipts.the-answer-broke-off', { n: answerTokens });
 
 /** One signature in words. */
 export function signatureWords({ who, present, valid }: SignatureCheck): string {
-	const name = who === 'executor' ? 'The one who answered' : 'The one who asked';
-	if (!present) return `${name} did not sign.`;
-	return valid
-		? `${name} signed; the signature fits.`
-		: `${name} seems to have signed, but the signature does not fit.`;
+	const answerer = who === 'executor';
+	if (!present) return t(answerer ? 'receipts.answerer-unsigned' : 'receipts.asker-unsigned');
+	if (valid) return t(answerer ? 'receipts.answerer-signed' : 'receipts.asker-signed');
+	return t(answerer ? 'receipts.answerer-misfit' : 'receipts.asker-misfit');
 }
 
 /** A field for the sheet; `id` marks values to be shown as they are, for copying. */
@@ -47,21 +57,24 @@ export function fieldsOf(receipt: OpenedReceipt): readonly Field[] {
 		if (value !== undefined) fields.push({ name, value, id });
 	};
 	const { startedAt, endedAt, price, pricePer1k } = receipt;
-	add('Your part', ROLE[receipt.role]);
-	add('Model', receipt.modelName ?? receipt.model);
-	add('Prompt', receipt.promptTokens === undefined ? undefined : counted(receipt.promptTokens, 'token', 'tokens'));
-	add('Answer', counted(receipt.answerTokens, 'token', 'tokens'));
-	const { startPosition } = receipt;
-	add('Goes on', startPosition > 0 ? `after ${counted(startPosition, 'token', 'tokens')}` : undefined);
-	add('Price', price === undefined ? undefined : credits(price));
-	add('Agreed rate', pricePer1k === undefined ? undefined : perThousand(pricePer1k));
-	add('Began', startedAt === undefined ? undefined : moment(startedAt));
-	add('Ended', endedAt === undefined ? undefined : moment(endedAt));
+	add(t('receipts.your-part'), ROLE[receipt.role]);
+	add(t('all.model'), receipt.modelName ?? receipt.model);
 	add(
-		'Took',
+		t('receipts.prompt'),
+		receipt.promptTokens === undefined ? undefined : t('number.tokens', { n: receipt.promptTokens })
+	);
+	add(t('chat.answer'), t('number.tokens', { n: receipt.answerTokens }));
+	const { startPosition } = receipt;
+	add(t('receipts.goes-on'), startPosition > 0 ? t('receipts.after-tokens', { n: startPosition }) : undefined);
+	add(t('receipts.price'), price === undefined ? undefined : credits(price));
+	add(t('receipts.agreed-rate'), pricePer1k === undefined ? undefined : perThousand(pricePer1k));
+	add(t('receipts.began'), startedAt === undefined ? undefined : moment(startedAt));
+	add(t('receipts.ended'), endedAt === undefined ? undefined : moment(endedAt));
+	add(
+		t('receipts.took'),
 		startedAt === undefined || endedAt === undefined ? undefined : duration(Math.max(0, endedAt - startedAt))
 	);
-	add('Assignment', `number ${count(receipt.epoch)} of this job`);
+	add(t('receipts.assignment'), t('receipts.number-of-this-job', { epoch: count(receipt.epoch) }));
 	return fields;
 }
 
@@ -71,12 +84,12 @@ export function identifiersOf(receipt: OpenedReceipt): readonly Field[] {
 	const add = (name: string, value: string | undefined) => {
 		if (value !== undefined) fields.push({ name, value, id: true });
 	};
-	add('Job', receipt.job);
-	add('Node that answered', receipt.executor);
-	add('Its account', receipt.executorAccount);
-	add('Model id', receipt.model);
-	add('Weights (SHA-256)', receipt.weightsHash);
-	add('Engine', receipt.engineClass);
+	add(t('receipts.job'), receipt.job);
+	add(t('receipts.node-that-answered'), receipt.executor);
+	add(t('receipts.its-account'), receipt.executorAccount);
+	add(t('receipts.model-id'), receipt.model);
+	add(t('receipts.weights'), receipt.weightsHash);
+	add(t('receipts.engine'), receipt.engineClass);
 	return fields;
 }
 

@@ -4,7 +4,9 @@
 import type { StorageState } from '#lib/node/app.ts';
 import type { LoaderAlarm, ReleaseFacts, ShellState } from '#lib/ports/shell.ts';
 import type { Code } from '#lib/protocol/errors.ts';
+import { listed } from '../numbers.ts';
 import { wordsFor } from '../words.ts';
+import { t } from '../language/language.svelte.ts';
 
 /** What a click on the strip's button does. */
 export type NoticeAction = 'share' | 'reload' | 'update' | 'use-relay' | 'receipts' | 'models' | 'sources' | 'dismiss';
@@ -47,21 +49,28 @@ export interface Facts {
 
 const STORAGE: Readonly<Record<StorageState, string | undefined>> = {
 	fine: undefined,
-	blocked: 'An older Fireweed tab holds your conversations; close it, then reload this one.',
-	superseded: 'A newer Fireweed is open in another tab and keeps your conversations now; reload this one.',
-	newer: 'Your conversations were written by a newer Fireweed, so they are not shown here; reload to get it.',
-	terminated:
-		'The browser took away the place where conversations are kept; what you see is still here, reload to try again.'
+	get blocked() {
+		return t('shell.an-older-fireweed-tab-holds');
+	},
+	get superseded() {
+		return t('shell.a-newer-fireweed-is-open');
+	},
+	get newer() {
+		return t('shell.your-conversations-were-written-by');
+	},
+	get terminated() {
+		return t('shell.the-browser-took-away-the');
+	}
 };
 
 const ALARMS: Readonly<Record<LoaderAlarm, string>> = {
-	'not-signed': 'What keeps Fireweed on this device says it runs a version that its makers did not sign.',
-	'other-loader': 'This address put something else in the place of what keeps Fireweed on this device.'
+	get 'not-signed'() {
+		return t('shell.what-keeps-fireweed-on-this');
+	},
+	get 'other-loader'() {
+		return t('shell.this-address-put-something-else');
+	}
 };
-
-function listed(names: readonly string[]): string {
-	return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
-}
 
 /** Every notice whose cause stands, the most pressing first. */
 export function notices(facts: Facts): readonly Notice[] {
@@ -73,74 +82,74 @@ export function notices(facts: Facts): readonly Notice[] {
 		found.push({
 			id: 'worker-changed',
 			tone: 'failed',
-			text: `${ALARMS[facts.shell.why]} Your keys are locked in this tab: nothing is signed or lent. Close Fireweed here, and open it from a file or an address you trust.`,
+			text: t('shell.your-keys-are-locked-in', { alarm: ALARMS[facts.shell.why] }),
 			action: 'dismiss',
-			label: 'Understood'
+			label: t('all.understood')
 		});
 	}
 	say(facts.insecure, {
 		id: 'insecure',
 		tone: 'failed',
-		text: 'This address is not secure, so the app cannot be kept for offline; this device still answers. Open Fireweed over https, or save it as a file and open that.',
+		text: t('shell.this-address-is-not-secure'),
 		action: 'share',
-		label: 'Save it'
+		label: t('shell.save-it')
 	});
 	say(facts.broken !== undefined && !facts.insecure, {
 		id: `broken:${facts.broken}`,
 		tone: 'failed',
-		text: `Fireweed could not start: ${broken.happened} ${broken.todo}`.trim(),
+		text: t('shell.fireweed-could-not-start', { happened: broken.happened, todo: broken.todo }).trim(),
 		action: 'reload',
-		label: 'Reload'
+		label: t('shell.reload')
 	});
 	const storage = STORAGE[facts.storage];
 	say(storage !== undefined, {
 		id: `storage:${facts.storage}`,
 		tone: 'failed',
 		action: 'reload',
-		label: 'Reload',
+		label: t('shell.reload'),
 		text: storage ?? ''
 	});
 	say(facts.relaysToConfirm.length > 0, {
 		id: `relay:${facts.relaysToConfirm.join()}`,
 		tone: 'calm',
-		text: `The link you opened names a relay, ${facts.relaysToConfirm.join(', ')}, which will see your address but no prompt.`,
+		text: t('shell.the-link-names-a-relay', { relays: facts.relaysToConfirm.join(', ') }),
 		action: 'use-relay',
-		label: 'Use it this time'
+		label: t('shell.use-it-this-time')
 	});
 	say(facts.notKept !== undefined, {
 		id: `keep:${facts.notKept}`,
 		tone: 'failed',
 		text: `${notKept.happened} ${notKept.todo}`.trim(),
 		action: 'dismiss',
-		label: 'Understood'
+		label: t('all.understood')
 	});
 	say(facts.graphicsLost, {
 		id: 'graphics-lost',
 		tone: 'degraded',
-		text: 'The graphics card went away; what was answered is kept, and the next message loads the model again.',
+		text: t('shell.the-graphics-card-went-away'),
 		action: 'dismiss',
-		label: 'Fine'
+		label: t('shell.fine')
 	});
 	say(facts.nearlyFull, {
 		id: 'nearly-full',
 		tone: 'degraded',
-		text: 'The room for this site is nearly used up, so the browser may soon keep nothing more.',
+		text: t('shell.the-room-for-this-site'),
 		action: 'models',
-		label: 'Look at models'
+		label: t('shell.look-at-models')
 	});
 	say(!facts.online, {
 		id: 'offline',
 		tone: 'degraded',
-		text: 'You are offline; this device still answers, and your conversations and receipts are here.',
+		text: t('shell.you-are-offline-this-device'),
 		action: 'dismiss',
-		label: 'Fine'
+		label: t('shell.fine')
 	});
 	say(facts.online && facts.relaysDown, {
 		id: 'relay-lost',
 		tone: 'degraded',
-		text: 'The relay does not answer; connected computers stay connected, and Fireweed goes on trying by itself.',
+		text: t('shell.the-relay-does-not-answer'),
 		action: 'dismiss',
-		label: 'Fine'
+		label: t('shell.fine')
 	});
 	if (facts.shell.kind === 'update-ready') {
 		const { name, signers, development } = facts.shell.release;
@@ -148,19 +157,19 @@ export function notices(facts: Facts): readonly Notice[] {
 			id: `update:${name}`,
 			tone: 'calm',
 			text: development
-				? 'Another build of this development version is ready on this device. Anyone can sign one, so start it only if it is yours.'
-				: `Version ${name} is ready on this device, signed by ${listed(signers)}. The one you have stays beside it.`,
+				? t('shell.another-build-of-this-development')
+				: t('shell.version-is-ready-on-this', { name, listed: listed(signers) }),
 			action: 'update',
-			label: 'Start it'
+			label: t('shell.start-it')
 		});
 	}
 	if (facts.shell.kind === 'fell-back') {
 		found.push({
 			id: 'fell-back',
 			tone: 'degraded',
-			text: `A newer version did not start on this device, so version ${facts.shell.name} is back. Everything of yours is here.`,
+			text: t('shell.a-newer-version-did-not', { name: facts.shell.name }),
 			action: 'dismiss',
-			label: 'Understood'
+			label: t('all.understood')
 		});
 	}
 	if (facts.shell.kind === 'update-refused') {
@@ -168,16 +177,19 @@ export function notices(facts: Facts): readonly Notice[] {
 		found.push({
 			id: `update-refused:${facts.shell.code}`,
 			tone: 'degraded',
-			text: `This address offered something else as a new version. ${refused.happened} ${refused.safe}`,
+			text: t('shell.this-address-offered-something-else', { happened: refused.happened, safe: refused.safe }),
 			action: 'dismiss',
-			label: 'Understood'
+			label: t('all.understood')
 		});
 	}
 	if (facts.news && facts.shell.kind !== 'update-ready') {
 		found.push({
 			id: `news:${facts.news.name}`,
 			tone: 'degraded',
-			text: `Others already have version ${facts.news.name}, signed by ${listed(facts.news.signers)}. This address does not offer it, so somebody may be keeping it from you; name a gateway that has it.`,
+			text: t('shell.others-already-have-version-signed', {
+				name: facts.news.name,
+				listed: listed(facts.news.signers)
+			}),
 			action: 'sources',
 			label: 'Name one'
 		});
@@ -185,46 +197,46 @@ export function notices(facts: Facts): readonly Notice[] {
 	say(facts.shell.kind === 'ready' && facts.shell.release?.stale === true, {
 		id: 'stale',
 		tone: 'degraded',
-		text: 'The makers of this version meant to be heard of again before today. It goes on working; look whether another address has a newer one, and whether this device’s date is right.',
+		text: t('shell.the-makers-of-this-version'),
 		action: 'dismiss',
-		label: 'Understood'
+		label: t('all.understood')
 	});
 	say(facts.carried, {
 		id: 'carried',
 		tone: 'calm',
-		text: 'This copy runs from a file: other files opened in this browser may read what is kept here, so your key ends with this tab and nothing is lent.',
+		text: t('shell.this-copy-runs-from-a'),
 		action: 'share',
-		label: 'About it'
+		label: t('shell.about-it')
 	});
 	say(facts.sharedOrigin && !facts.carried, {
 		id: 'shared-origin',
 		tone: 'degraded',
-		text: 'Other pages of this gateway can read what is kept here, and nothing is lent from here; an address of Fireweed’s own is safer.',
+		text: t('shell.other-pages-of-this-gateway'),
 		action: 'dismiss',
-		label: 'Understood'
+		label: t('all.understood')
 	});
 	say(facts.forgetful && !facts.sharedOrigin, {
 		id: 'forgetful',
 		tone: 'degraded',
-		text: 'This browser keeps nothing here, so conversations, receipts and your key end with this tab.',
+		text: t('shell.this-browser-keeps-nothing-here'),
 		action: 'dismiss',
-		label: 'Understood'
+		label: t('all.understood')
 	});
 	const unsigned = facts.shell.kind === 'blocked' ? facts.shell.code : undefined;
 	say(unsigned !== undefined, {
 		id: `unsigned:${unsigned}`,
 		tone: 'failed',
-		text: `What this address serves is not a signed Fireweed, so it is not kept here. ${wordsFor(unsigned).happened} Do not enter anything you want to keep to yourself.`,
+		text: t('shell.what-this-address-serves-is', { happened: wordsFor(unsigned).happened }),
 		action: 'dismiss',
-		label: 'Understood'
+		label: t('all.understood')
 	});
 	const notKeeping = facts.shell.kind === 'blocked' || facts.shell.kind === 'unsupported';
 	say(notKeeping && unsigned === undefined && !facts.insecure && !facts.carried, {
 		id: 'no-worker',
 		tone: 'degraded',
-		text: 'This browser does not let Fireweed keep itself, so it will not open without a connection.',
+		text: t('shell.this-browser-does-not-let'),
 		action: 'dismiss',
-		label: 'Understood'
+		label: t('all.understood')
 	});
 	const missing = facts.shell.kind === 'installing' ? (facts.shell.missing ?? 0) : 0;
 	say(facts.online && missing > 0, {
@@ -237,9 +249,9 @@ export function notices(facts: Facts): readonly Notice[] {
 	say(facts.second, {
 		id: 'second',
 		tone: 'calm',
-		text: 'Fireweed is open in another tab too; both show the same conversations.',
+		text: t('shell.fireweed-is-open-in-another'),
 		action: 'dismiss',
-		label: 'Fine'
+		label: t('shell.fine')
 	});
 	return found;
 }

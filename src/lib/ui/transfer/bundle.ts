@@ -5,6 +5,7 @@
 import type { Answer, Attachment, Conversation, Manner, Message } from '#lib/ports/store.ts';
 import { cleanName } from '../chat/attachments.ts';
 import { tidy } from '../chat/manner.ts';
+import { t } from '../language/language.svelte.ts';
 
 export const FORMAT = 'fireweed-conversations';
 export const VERSION = 1;
@@ -27,10 +28,18 @@ export type FileTrouble = 'not-readable' | 'nothing-in-it' | 'newer-version' | '
 
 /** The words for each, with what to do. */
 export const TROUBLES: Readonly<Record<FileTrouble, string>> = {
-	'not-readable': 'This is not a file of conversations. Choose a .json or .md file that was exported from a chat.',
-	'nothing-in-it': 'No conversation was found in this file.',
-	'newer-version': 'This file comes from a newer Fireweed. Reload to get the newest version, then try again.',
-	'too-large': 'This file is larger than 64 MB. Export fewer conversations at once.'
+	get 'not-readable'() {
+		return t('transfer.this-is-not-a-file');
+	},
+	get 'nothing-in-it'() {
+		return t('transfer.no-conversation-was-found-in');
+	},
+	get 'newer-version'() {
+		return t('transfer.this-file-comes-from-a');
+	},
+	get 'too-large'() {
+		return t('transfer.this-file-is-larger-than');
+	}
 };
 
 /** What an answer keeps in a file. Its token ids stay out: they are of use only to the tab that is writing it. */
@@ -159,7 +168,7 @@ export function wholeOf(read: Fields, list: readonly unknown[], reading: Reading
 	return {
 		conversation: {
 			id,
-			title: lineOf(read['title'], 200) ?? lineOf(first.text, 60) ?? 'Imported',
+			title: lineOf(read['title'], 200) ?? lineOf(first.text, 60) ?? t('transfer.imported'),
 			createdAt: numberOf(read['createdAt']) ?? first.createdAt,
 			updatedAt: numberOf(read['updatedAt']) ?? reading.now,
 			importedAt: reading.now,
