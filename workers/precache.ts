@@ -69,7 +69,7 @@ const LATER_ABOVE_BYTES = 1024 * 1024;
  * Files that only some visitors ever need: the GPU engine's 6 MB are nothing for a phone without WebGPU, and nobody reads eight languages.
  * Each is kept once it was used, and its successor then belongs to every later build too. The first group names what they have in common.
  */
-const ON_DEMAND = /\/(webllm|language-[a-z]+)-[\w-]+\.js$/;
+export const ON_DEMAND = /\/(webllm|language-[a-z]+)-[\w-]+\.js$/;
 
 /** What a file is for that only some need, whatever the build; undefined for what everybody needs. */
 const needOf = (url: string): string | undefined => ON_DEMAND.exec(url)?.[1];

@@ -14,6 +14,9 @@ const made = (file: unknown): Catalogue => file as Catalogue;
 
 export const ENGLISH = made(english);
 
+/** The fixed answers, which stand in English wherever they are given (src/lib/node/fixed.ts); the translation is shown beside. */
+export const FIXED_KEYS = ['fixed.crisis', 'fixed.danger', 'fixed.health'] as const satisfies readonly Key[];
+
 /** One import for each, so that each becomes one file. */
 const FETCH: Readonly<Record<Exclude<LanguageCode, 'en'>, () => Promise<{ readonly default: unknown }>>> = {
 	zh: () => import('./messages/zh.json'),

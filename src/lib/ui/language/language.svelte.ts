@@ -122,5 +122,5 @@ function storageOrNothing(): Storage | undefined {
 	}
 }
 
-/** The message in English, whatever the reader's language: for what is asked of a model that knows no other. */
+/** The message in English, whatever the reader's language. */
 export const inEnglish = (key: Key): string => ENGLISH[key]({});
