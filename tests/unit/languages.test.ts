@@ -53,7 +53,7 @@ function formsOf(code: string): Set<string> {
 }
 
 /** Pages whose words stand in English in every language until they are translated. */
-const IN_ENGLISH_YET = /^(badge|contribute|doors|house|models|network|receipts|search|share|transfer|page)\./;
+const IN_ENGLISH_YET = /^(badge|contribute|doors|house|models|network|receipts|search|share|sources|transfer|page)\./;
 
 describe('the catalogues', () => {
 	test('there is one for each language, and no other', () => {
@@ -188,7 +188,7 @@ const screens = ['src/lib/ui', 'src/routes'].flatMap((folder) =>
 const NOT_WORDS =
 	/^(Fireweed|Markdown|JSON|Escape|Enter|AbortError|Files|Top-[pk]|IntersectionObserverEntry|ArrowUp|ArrowDown|Ctrl|Alt|Shift|Meta|Control|fireweed conversations)$/;
 /** What looks like words and is none: addresses, selectors, markup, names of keys and files. */
-const MARKS = /^(#\/|\[data-|<iframe|\.json|[a-z]+\/[a-z]|\(|M\d|[a-z-]+(,\s?[a-z-]+)+$)/;
+const MARKS = /^(https:|#\/|\[data-|<iframe|\.json|[a-z]+\/[a-z]|\(|M\d|[a-z-]+(,\s?[a-z-]+)+$)/;
 /** Whose words are not the screen's: what is written for those who mend Fireweed, what is said to a model, what goes into a file. */
 const SPOKEN_ELSEWHERE: readonly string[] = [
 	'src/lib/ui/network/diagnostics.ts',

@@ -191,7 +191,7 @@ export function notices(facts: Facts): readonly Notice[] {
 				listed: listed(facts.news.signers)
 			}),
 			action: 'sources',
-			label: 'Name one'
+			label: t('shell.name-one')
 		});
 	}
 	say(facts.shell.kind === 'ready' && facts.shell.release?.stale === true, {
@@ -242,9 +242,9 @@ export function notices(facts: Facts): readonly Notice[] {
 	say(facts.online && missing > 0, {
 		id: 'missing',
 		tone: 'degraded',
-		text: 'Not all of Fireweed came from this address yet, so it may not open without a connection. It goes on trying; a gateway you name can give the rest.',
+		text: t('shell.not-all-of-fireweed-came'),
 		action: 'sources',
-		label: 'Name one'
+		label: t('shell.name-one')
 	});
 	say(facts.second, {
 		id: 'second',
