@@ -22,17 +22,22 @@ export function messages(): Plugin {
 	return {
 		name: 'fireweed:messages',
 		enforce: 'pre',
-		async resolveId(source, importer) {
-			if (!CATALOGUE.test(source) && !/^\.\/messages\/[a-z]+\.json$/.test(source)) return null;
-			const found = await this.resolve(source, importer, { skipSelf: true });
-			return found && CATALOGUE.test(found.id) ? MADE + found.id + END : null;
+		resolveId: {
+			filter: { id: /messages\/[a-z]+\.json$/ },
+			async handler(source, importer) {
+				const found = await this.resolve(source, importer, { skipSelf: true });
+				return found && CATALOGUE.test(found.id) ? MADE + found.id + END : null;
+			}
 		},
-		async load(id) {
-			const file = id.startsWith(MADE) ? id.slice(MADE.length, -END.length) : '';
-			const [, language] = CATALOGUE.exec(file) ?? [];
-			if (language === undefined) return null;
-			this.addWatchFile(file);
-			return { code: compiled(language, JSON.parse(await readFile(file, 'utf8'))), moduleType: 'js' };
+		load: {
+			filter: { id: /^\0messages:/ },
+			async handler(id) {
+				const file = id.slice(MADE.length, -END.length);
+				const [, language] = CATALOGUE.exec(file) ?? [];
+				if (language === undefined) return null;
+				this.addWatchFile(file);
+				return { code: compiled(language, JSON.parse(await readFile(file, 'utf8'))), moduleType: 'js' };
+			}
 		},
 		outputOptions(options) {
 			const before = options.chunkFileNames;
