@@ -150,6 +150,31 @@ describe('precache', () => {
 		expect(await (await newer.read(gpu)).text()).toBe('new');
 	});
 
+	test('of the languages only the one that was used is held, and a first start with the next build has it too', async () => {
+		const [persian, russian] = ['fa', 'ru'].map((code) => `${SCOPE}_app/chunks/language-${code}-a1.js`) as [
+			string,
+			string
+		];
+		const listed = (text: string) => [
+			...ENTRIES,
+			entry('./_app/chunks/language-fa-a1.js', text, 30_000),
+			entry('./_app/chunks/language-ru-a1.js', text, 30_000)
+		];
+		const caches = new Caches();
+		const from = server({ ...FILES, [persian]: 'old', [russian]: 'old' });
+		const { shell } = shellOf(from, caches, listed('old'));
+		expect(await shell.fill('all')).toMatchObject({ have: 3, want: 3 });
+		expect(await (await shell.read(persian)).text()).toBe('old');
+		expect(await shell.fill('all')).toMatchObject({ have: 4, want: 4 });
+		from.state.files[persian] = 'new';
+		const newer = shellOf(from, caches, listed('new')).shell;
+		await newer.fill('small');
+		from.state.offline = true;
+		expect(await (await newer.read(persian)).text()).toBe('new');
+		expect(from.asked).not.toContain(russian);
+		await expect(newer.read(russian)).rejects.toThrow();
+	});
+
 	test('a full disk still serves, and says that it does not hold', async () => {
 		const from = server(FILES);
 		const { shell, caches } = shellOf(from);
