@@ -7,8 +7,9 @@ import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 import { compiled } from '../../scripts/messages.ts';
 import { catalogueOf, ENGLISH, type Key, type Values } from '#lib/ui/language/catalogues.ts';
-import { Speech, type LanguageComponents } from '#lib/ui/language/language.svelte.ts';
+import { Speech, speech as pageSpeech, type LanguageComponents } from '#lib/ui/language/language.svelte.ts';
 import { fittingLanguage, languageOf, LANGUAGES, localeOf } from '#lib/ui/language/languages.ts';
+import { bytes, textSize } from '#lib/ui/numbers.ts';
 import { FIXED_TEXTS } from '#lib/node/fixed.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -148,6 +149,17 @@ describe('the language of the page', () => {
 		await speech.choose(undefined);
 		expect(speech.say('number.messages', { n: 1 })).toBe('1 message');
 		expect(at.page).toEqual({ lang: 'en', dir: 'ltr' });
+	});
+
+	test('a number keeps its unit beside it, whichever way the line runs', async () => {
+		await pageSpeech.start(page(['fa']));
+		try {
+			expect(bytes(5_400_000)).toMatch(/^\u2068۵٫۴.*\u2069$/u);
+			expect(textSize(3_000)).toMatch(/^\u2068.*\u2069$/u);
+		} finally {
+			await pageSpeech.start(page(['en-US']));
+		}
+		expect(bytes(5_400_000)).toBe('5.4 MB');
 	});
 
 	test('stays as it is when the words of another cannot be had', async () => {

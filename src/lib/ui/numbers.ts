@@ -46,16 +46,19 @@ function formats(): ReturnType<typeof formatsOf> {
 	return found;
 }
 
+/** A number with its unit as one piece: in a line from right to left, `5.4 MB` would else be shown as `MB 5.4`. */
+const inOnePiece = (text: string): string => (speech.language.direction === 'rtl' ? `\u2068${text}\u2069` : text);
+
 /** A count, grouped. */
 export const count = (value: number): string => formats().whole.format(value);
 
 /** Bytes as megabytes or gigabytes; a model is never small enough for another unit. */
 export const bytes = (value: number): string =>
-	value < 1e9 ? formats().megabytes.format(value / 1e6) : formats().gigabytes.format(value / 1e9);
+	inOnePiece(value < 1e9 ? formats().megabytes.format(value / 1e6) : formats().gigabytes.format(value / 1e9));
 
 /** Bytes of a text: `3 kB`, for what is mostly far below a megabyte. */
 export const textSize = (value: number): string =>
-	value < 1e6 ? formats().kilobytes.format(Math.max(1, Math.round(value / 1e3))) : bytes(value);
+	value < 1e6 ? inOnePiece(formats().kilobytes.format(Math.max(1, Math.round(value / 1e3)))) : bytes(value);
 
 /** `21 tok/s`; a decimal only where it tells something. */
 export const speed = (tokensPerSecond: number): string =>

@@ -2,6 +2,7 @@
 import type { Offer } from '#lib/node/app.ts';
 import type { Message } from '#lib/ports/store.ts';
 import { t } from '../language/language.svelte.ts';
+import { count } from '../numbers.ts';
 
 /** One measure: what it counts, and what stands here. */
 export interface Measure {
@@ -19,12 +20,15 @@ export function measures(messages: readonly Message[], offers: readonly Offer[])
 		{
 			name: t('network.answers-that-outlived-their-computer'),
 			definition: t('network.of-your-answers-whose-computer'),
-			value: struck === 0 ? t('network.none-was-lost-yet') : t('network.of', { survived, struck })
+			value:
+				struck === 0
+					? t('network.none-was-lost-yet')
+					: t('network.of', { survived: count(survived), struck: count(struck) })
 		},
 		{
 			name: t('network.independent-contributors'),
 			definition: t('network.accounts-that-offer-a-model'),
-			value: String(new Set(offers.map(({ account }) => account)).size)
+			value: count(new Set(offers.map(({ account }) => account)).size)
 		},
 		{
 			name: t('network.time-to-another-computer'),
