@@ -25,12 +25,13 @@ const library = openLibrary({
 
 Comlink.expose({
 	hold: (name) =>
-		new Promise((resolve, reject) => {
+		new Promise((resolve) => {
 			const forLife = () => {
 				resolve();
 				return new Promise(() => {});
 			};
-			navigator.locks.request(name, forLife).catch(reject);
+			// Refused where the browser keeps nothing for this site; the page's own request is refused then too.
+			navigator.locks.request(name, forLife).catch(() => resolve());
 		}),
 	look: (address, options, port) => answer(port, (signal) => library.look(address, options, signal)),
 	take: (files, options, port) => answer(port, (signal, report) => library.take(files, options, report, signal)),

@@ -121,14 +121,17 @@ function engineWorker<Load extends LoadRequest>(open: OpenCore<Load>): EngineWor
 	};
 }
 
-/** Takes a lock and keeps it for life: the browser gives it to the waiting page the moment this worker is gone, for whatever reason. */
+/**
+ * Takes a lock and keeps it for life: the browser gives it to the waiting page the moment this worker is gone, for whatever reason. A browser
+ * that keeps nothing for this site refuses locks as well, to the page too; then death is noticed by silence.
+ */
 function hold(name: string): Promise<void> {
-	return new Promise((resolve, reject) => {
+	return new Promise((resolve) => {
 		navigator.locks
 			.request(name, () => {
 				resolve();
 				return new Promise(() => {});
 			})
-			.catch(reject);
+			.catch(() => resolve());
 	});
 }

@@ -1,7 +1,11 @@
-/** A mirror on plain http: the browser withholds service workers, Web Locks and WebCrypto. It is said, and this device still answers. */
+/** Where the browser withholds most of what a page may use: on a mirror on plain http, and when it keeps nothing. It is said, and this device still answers. */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { chromium, expect, test } from 'playwright/test';
 import { startGateway } from '../doubles/gateway.ts';
 import { findChromium, LAUNCH_FLAGS } from '../../scripts/chromium.mjs';
+import { pictures } from './picture.ts';
 import { answered, BUILD, send } from './stage.ts';
 
 /** A name that is not this machine's, although it leads there. */
@@ -27,5 +31,36 @@ test('on plain http the strip says so, and a message is answered all the same', 
 	} finally {
 		await browser.close();
 		await gateway.close();
+	}
+});
+
+test('where cookies and all storage are blocked the strip says so, and a message is answered all the same', async () => {
+	const gateway = await startGateway(BUILD);
+	const profile = await mkdtemp(path.join(tmpdir(), 'fireweed-profile-'));
+	// What "block all cookies" writes: IndexedDB, caches, locks and service workers are refused with them.
+	await mkdir(path.join(profile, 'Default'));
+	await writeFile(
+		path.join(profile, 'Default/Preferences'),
+		JSON.stringify({ profile: { default_content_setting_values: { cookies: 2 } } })
+	);
+	const context = await chromium.launchPersistentContext(profile, {
+		executablePath: findChromium({ install: false }),
+		args: [...LAUNCH_FLAGS]
+	});
+	const errors: string[] = [];
+	try {
+		const page = await context.newPage();
+		page.on('pageerror', (error) => errors.push(String(error)));
+		await page.goto(gateway.subdomainUrl);
+		await expect(page.getByRole('region', { name: 'Notice' })).toContainText('This browser keeps nothing here');
+		await send(page, 'What is Fireweed?', 'This device');
+		await answered(page);
+		await expect(page.getByRole('log')).toContainText('browser tabs');
+		await pictures(page, 'keeps-nothing');
+		expect(errors).toEqual([]);
+	} finally {
+		await context.close();
+		await gateway.close();
+		await rm(profile, { recursive: true, force: true });
 	}
 });

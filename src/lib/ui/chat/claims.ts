@@ -5,17 +5,27 @@ import type { Claims } from './chat.svelte.ts';
 
 const nameOf = (message: string): string => `fireweed-answer-${message}`;
 
-/** Claims over the browser's locks; without them (insecure context) no other tab can be asked, so every claim is free. */
+/**
+ * Claims over the browser's locks. Without them (insecure context), or where it refuses them (it keeps nothing for this site), no other tab
+ * shares these messages, so every claim is free.
+ */
 export function lockClaims(locks: LockManager | undefined): Claims {
 	return {
 		hold(message) {
 			const { promise, resolve } = Promise.withResolvers<void>();
-			void locks?.request(nameOf(message), () => promise);
+			locks?.request(nameOf(message), () => promise).catch(() => undefined);
 			return resolve;
 		},
 		whenFree(message, then) {
-			if (locks) void locks.request(nameOf(message), () => then());
-			else then();
+			if (!locks) return then();
+			let free = false;
+			const go = () => {
+				free = true;
+				return then();
+			};
+			locks.request(nameOf(message), go).catch(() => {
+				if (!free) go();
+			});
 		}
 	};
 }

@@ -1,0 +1,31 @@
+/** Pictures of a page as people see it: a desk in light, a phone in dark. `npm run screens` keeps them in docs/screens; other runs throw them away. */
+import path from 'node:path';
+import process from 'node:process';
+import type { Page } from 'playwright/test';
+
+const FOLDER = process.env['FIREWEED_SCREENS'] ?? 'test-results/screens';
+
+export const VIEWS = {
+	desk: { viewport: { width: 1280, height: 800 }, theme: 'light' },
+	phone: { viewport: { width: 390, height: 844 }, theme: 'dark' }
+} as const;
+export type View = keyof typeof VIEWS;
+
+/** Makes the page what `view` is. */
+export async function seenAs(page: Page, view: View): Promise<void> {
+	await page.setViewportSize(VIEWS[view].viewport);
+	await page.emulateMedia({ colorScheme: VIEWS[view].theme });
+}
+
+/** One picture, `<name>.<view>.png`; the page keeps the view. */
+export async function picture(page: Page, name: string, view: View): Promise<void> {
+	await seenAs(page, view);
+	await page.bringToFront();
+	await page.screenshot({ path: path.join(FOLDER, `${name}.${view}.png`), animations: 'disabled' });
+}
+
+/** A picture in each view, ending in the desk's. */
+export async function pictures(page: Page, name: string): Promise<void> {
+	await picture(page, name, 'phone');
+	await picture(page, name, 'desk');
+}

@@ -1,0 +1,188 @@
+/**
+ * States that a person may get into, each brought about for real on the built app, and a picture of each: what is said, and that the one
+ * thing it offers is there. `npm run screens` keeps the pictures in docs/screens, where README.md says which states are missing and why.
+ */
+import { expect, test, type Page } from 'playwright/test';
+import { serve } from '../../scripts/serve.ts';
+import { startNamedGateway } from '../doubles/named-gateway.ts';
+import { signedBuild, type SignedBuildInit } from '../doubles/signed-build.ts';
+import { pictures } from '../e2e/picture.ts';
+import { answered, BUILD, contribute, openStage, send, type Stage } from '../e2e/stage.ts';
+import { repositories } from '../interop/models-repository.ts';
+import { startModelServer } from '../interop/models-server.ts';
+
+const notice = (page: Page) => page.getByRole('region', { name: 'Notice' });
+const log = (page: Page) => page.getByRole('log');
+
+test.describe('alone', () => {
+	let site: Awaited<ReturnType<typeof serve>>;
+	test.beforeAll(async () => {
+		site = await serve({ root: BUILD, port: 0 });
+	});
+	test.afterAll(() => site.close());
+
+	test('a first visit', async ({ page }) => {
+		await page.goto(site.url);
+		await expect(page.getByRole('textbox', { name: 'Message' })).toBeVisible();
+		await pictures(page, 'first-visit');
+	});
+
+	test('a model is being loaded: how much, how fast, how long, and a way to stop', async ({ page }) => {
+		test.setTimeout(180_000);
+		const models = await startModelServer();
+		try {
+			models.put(repositories());
+			await page.goto(`${site.url}#/settings`);
+			await page.getByLabel('Address of its folder or file').fill(`${models.origin}/acme/small`);
+			const section = page.getByRole('region', { name: 'Models on this device' });
+			await section.getByRole('button', { name: 'Look' }).click();
+			await expect(page.getByText('It stands in the list.')).toBeVisible({ timeout: 90_000 });
+			models.tell({ file: '.onnx', kind: 'slow', piece: 256 });
+			const card = page
+				.getByRole('listitem')
+				.filter({ has: page.getByRole('heading', { name: 'small', exact: true }) });
+			await card.getByRole('button', { name: /^Load / }).click();
+			await expect(card).toContainText(/per second · \d+ seconds? left/, { timeout: 60_000 });
+			await card.scrollIntoViewIfNeeded();
+			await pictures(page, 'loading-a-model');
+			await card.getByRole('button', { name: /^Stop/ }).click();
+			await expect(card.getByRole('button', { name: /^(Load|Go on|Continue)/ })).toBeVisible({ timeout: 30_000 });
+			await pictures(page, 'loading-stopped');
+		} finally {
+			await models.close();
+		}
+	});
+
+	test('no graphics card', async ({ page }) => {
+		await page.goto(`${site.url}#/settings`);
+		await expect(page.getByText('This browser offers pages no graphics card')).toBeVisible();
+		await pictures(page, 'no-graphics-card');
+	});
+
+	// Chromium tells every page that 10 GiB are left, so that it is full is first seen when something cannot be kept.
+	test('the room for this site is used up', async ({ page, context }) => {
+		await page.goto(site.url);
+		await expect(page.locator('[data-shell=ready]')).toBeVisible({ timeout: 60_000 });
+		const devtools = await context.newCDPSession(page);
+		await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(site.url).origin, quotaSize: 1_000_000 });
+		await send(page, 'What is Fireweed?', 'This device');
+		await answered(page);
+		await expect(notice(page)).toContainText(/room|full/i, { timeout: 30_000 });
+		await pictures(page, 'storage-full');
+	});
+
+	test('offline', async ({ page, context }) => {
+		await page.goto(site.url);
+		await expect(page.locator('[data-shell=ready]')).toBeVisible({ timeout: 60_000 });
+		await context.setOffline(true);
+		await expect(notice(page)).toContainText('You are offline');
+		await page.reload();
+		await send(page, 'What is Fireweed?', 'This device');
+		await answered(page);
+		await pictures(page, 'offline');
+	});
+
+	test('two tabs open', async ({ page, context }) => {
+		await page.goto(site.url);
+		await expect(page.locator('[data-shell=ready]')).toBeVisible({ timeout: 60_000 });
+		const second = await context.newPage();
+		await second.goto(site.url);
+		await expect(notice(second)).toContainText('open in another tab too', { timeout: 20_000 });
+		await pictures(second, 'two-tabs');
+	});
+
+	test('no service worker', async ({ browser }) => {
+		const context = await browser.newContext({ serviceWorkers: 'block' });
+		try {
+			const page = await context.newPage();
+			await page.goto(site.url);
+			await expect(notice(page)).toContainText('does not let Fireweed keep itself', { timeout: 30_000 });
+			await pictures(page, 'no-service-worker');
+		} finally {
+			await context.close();
+		}
+	});
+});
+
+test.describe('with others', () => {
+	let stage: Stage;
+	test.beforeEach(async ({ browser }) => {
+		stage = await openStage(browser);
+	});
+	test.afterEach(() => stage.stop());
+
+	test('nobody there', async () => {
+		const { page } = await stage.person();
+		await send(page, 'Tell me about rivers', 'The mesh');
+		await expect(log(page)).toContainText('Nobody offered to answer.', { timeout: 40_000 });
+		await pictures(page, 'nobody-there');
+	});
+
+	test('everybody busy', async () => {
+		const [asker, other, lender] = [await stage.person(), await stage.person('?minTokens=400'), await stage.person()];
+		await contribute(lender.page);
+		await send(other.page, 'Tell me about the mountains', 'The mesh');
+		await expect(lender.page.getByRole('status').filter({ hasText: 'Working' })).toBeVisible({ timeout: 30_000 });
+		await send(asker.page, 'Tell me about rivers', 'The mesh');
+		await expect(log(asker.page)).toContainText(/busy|wait|queue|turn/i, { timeout: 30_000 });
+		await pictures(asker.page, 'everybody-busy');
+		await answered(asker.page);
+	});
+
+	test('the computer that answers is lost, and another goes on', async () => {
+		const [asker, one, two] = [await stage.person('?minTokens=400'), await stage.person(), await stage.person()];
+		await contribute(one.page);
+		await send(asker.page, 'Tell me about the mountains', 'The mesh');
+		await expect(one.page.getByRole('status').filter({ hasText: 'Working' })).toBeVisible({ timeout: 30_000 });
+		await contribute(two.page);
+		await one.page.close();
+		await answered(asker.page);
+		await expect(log(asker.page)).toContainText(/Continued on another computer after \d+ words/);
+		await pictures(asker.page, 'executor-replaced');
+	});
+
+	test('the relay is gone', async () => {
+		const { page } = await stage.person();
+		await send(page, 'Tell me about rivers', 'The mesh');
+		await expect(log(page)).toContainText('Nobody offered to answer.', { timeout: 40_000 });
+		await stage.killRelay();
+		await expect(notice(page)).toContainText('The relay does not answer', { timeout: 40_000 });
+		await pictures(page, 'relay-gone');
+	});
+
+	test('a clock that is a day ahead', async () => {
+		const [asker, lender] = [await stage.person(), await stage.person()];
+		await contribute(lender.page);
+		await asker.page.addInitScript(() => {
+			const real = Date.now;
+			Date.now = () => real() + 86_400_000;
+		});
+		await asker.page.reload();
+		await send(asker.page, 'Tell me about rivers', 'The mesh');
+		await expect(log(asker.page)).toContainText(/clock|date and time/i, { timeout: 60_000 });
+		await pictures(asker.page, 'clock-wrong');
+	});
+});
+
+test.describe('new versions', () => {
+	const served = (init: SignedBuildInit) => signedBuild(BUILD, init);
+
+	for (const [name, text, init] of [
+		['update-ready', /Version two is ready on this device, signed by/, { name: 'two', manifest: { sequence: 6 } }],
+		['update-refused', /Too few of the people/, { name: 'two', manifest: { sequence: 6 }, signers: [2] }]
+	] as const) {
+		test(name, async ({ page }) => {
+			const gateway = await startNamedGateway(await served({ name: 'one', manifest: { sequence: 5 } }));
+			try {
+				await page.goto(gateway.subdomainUrl);
+				await expect(page.locator('[data-shell=ready]')).toBeVisible({ timeout: 30_000 });
+				gateway.serve(await served(init));
+				await page.reload();
+				await expect(notice(page)).toContainText(text, { timeout: 20_000 });
+				await pictures(page, name);
+			} finally {
+				await gateway.close();
+			}
+		});
+	}
+});
