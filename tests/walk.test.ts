@@ -82,6 +82,7 @@ describe('the walk', () => {
 			engine: 'ready',
 			readyInMs: 0,
 			openBids: 0,
+			queue: { waitMs: 0 },
 			pricePer1k: 100_000,
 			tokensPerSecond: 50,
 			region: 'Lisbon'

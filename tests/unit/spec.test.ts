@@ -69,6 +69,7 @@ describe('docs/spec', () => {
 		const story = [
 			'announce',
 			'bidding',
+			'engage',
 			'hire',
 			'follow',
 			'race',
@@ -78,8 +79,19 @@ describe('docs/spec', () => {
 			'hand-over',
 			'settle'
 		];
-		const sources = [...story, 'deliver', 'execute', 'contribute'].map((name) => `node/${name}`);
-		const code = [...sources, 'market/admit', 'market/lateness', 'market/succeed', 'protocol/limits']
+		const sources = [...story, 'deliver', 'execute', 'contribute', 'tender', 'wait-turn', 'inbox'].map(
+			(name) => `node/${name}`
+		);
+		const code = [
+			...sources,
+			'market/admit',
+			'market/queue',
+			'market/again',
+			'market/askers',
+			'market/lateness',
+			'market/succeed',
+			'protocol/limits'
+		]
 			.map((name) => readFileSync(new URL(`../../src/lib/${name}.ts`, import.meta.url), 'utf8'))
 			.join('\n');
 		for (const [, value, names] of rows(page('job.md'), /./).filter((cells) => /^`[A-Z_]+`/.test(cells[2] ?? ''))) {

@@ -7,27 +7,34 @@ import { withinBudget } from './price.ts';
 /** What the executor knows of itself at this moment. */
 export interface ExecutorView {
 	readonly model: OfferedModel;
-	/** `busy` covers the person's own local answers too: they come first. */
+	/** `busy`: with another's job or with the person's own answer, which comes first. */
 	readonly engine: 'ready' | 'busy' | 'loading';
 	/** Until a loading model is ready, ms. */
 	readonly readyInMs: number;
-	/** Bids out that may still be accepted, each a reservation. */
+	/** Bids out that were made a moment ago and may be taken at any time, each a reservation. */
 	readonly openBids: number;
+	/** What a stranger's job would find in the queue: how long it waits, or when to come back. */
+	readonly queue: { readonly waitMs: number } | { readonly retryMs: number };
 	readonly pricePer1k: number;
 	readonly tokensPerSecond: number;
 	readonly region: string | undefined;
 }
 
 export type Verdict =
-	| { readonly type: 'bid'; readonly pricePer1k: number; readonly firstTokenMs: number }
+	/** `firstTokenMs` holds `waitMs`, which is how long others come first. */
+	| { readonly type: 'bid'; readonly pricePer1k: number; readonly firstTokenMs: number; readonly waitMs: number }
 	| { readonly type: 'interest'; readonly readyInMs: number }
-	| {
-			readonly type: 'decline';
-			readonly why: 'busy' | 'another-model' | 'too-long' | 'price' | 'region' | 'too-many-bids';
-	  };
+	/** It would, if there were room; said at once, so that nobody waits for a silence. */
+	| { readonly type: 'busy'; readonly retryMs: number }
+	| { readonly type: 'decline'; readonly why: 'another-model' | 'too-long' | 'price' | 'region' | 'deadline' };
 
 /** Reservations one node gives at once. A flood of announcements would otherwise be answered by a flood of bids. */
 export const MAX_OPEN_BIDS = 16;
+/**
+ * A bid that nobody takes for this long holds no place any more, though its terms still bind: whoever means it assigns within the bid window
+ * and a new connection. So ghosts hold a place for 3 s, not for the 20 s that a spare is good for.
+ */
+export const RESERVED_MS = 3_000;
 /** Prefill is taken as four times as fast as decoding: the lowest ratio measured on a CPU engine. */
 const PREFILL_OVER_DECODE = 4;
 
@@ -43,8 +50,25 @@ export function admit(announcement: JobAnnouncement, view: ExecutorView): Verdic
 	if (announcement.maxTokens > view.model.contextTokens) return { type: 'decline', why: 'too-long' };
 	if (!withinBudget(announcement, view.pricePer1k)) return { type: 'decline', why: 'price' };
 	if (view.engine === 'loading') return { type: 'interest', readyInMs: view.readyInMs };
-	if (view.engine === 'busy') return { type: 'decline', why: 'busy' };
-	if (view.openBids >= MAX_OPEN_BIDS) return { type: 'decline', why: 'too-many-bids' };
-	const prefillMs = (1000 * announcement.promptTokens) / Math.max(1, PREFILL_OVER_DECODE * view.tokensPerSecond);
-	return { type: 'bid', pricePer1k: view.pricePer1k, firstTokenMs: Math.min(3_600_000, Math.ceil(prefillMs)) };
+	if (!('waitMs' in view.queue)) return { type: 'busy', retryMs: view.queue.retryMs };
+	if (view.openBids >= MAX_OPEN_BIDS) return { type: 'busy', retryMs: RESERVED_MS };
+	const { waitMs } = view.queue;
+	const firstTokenMs = Math.ceil(waitMs + prefillMs(announcement.promptTokens, view.tokensPerSecond));
+	if (firstTokenMs > policy.deadlineMs) return { type: 'decline', why: 'deadline' };
+	return { type: 'bid', pricePer1k: view.pricePer1k, firstTokenMs, waitMs: Math.min(firstTokenMs, Math.ceil(waitMs)) };
+}
+
+/** Time to read a prompt, ms. */
+export function prefillMs(promptTokens: number, tokensPerSecond: number): number {
+	return (1000 * promptTokens) / Math.max(1, PREFILL_OVER_DECODE * tokensPerSecond);
+}
+
+/** Engine time that a job takes when its answer is as long as answers here usually are (`usualTokens`), ms. */
+export function workMs(
+	job: { readonly promptTokens: number; readonly maxTokens: number },
+	tokensPerSecond: number,
+	usualTokens: number
+): number {
+	const answer = (1000 * Math.min(job.maxTokens, usualTokens)) / Math.max(0.001, tokensPerSecond);
+	return prefillMs(job.promptTokens, tokensPerSecond) + answer;
 }

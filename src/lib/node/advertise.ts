@@ -27,6 +27,7 @@ export function advertise(
 	model: OfferedModel,
 	ready: EngineReady,
 	terms: ContributeTerms,
+	load: () => Pick<CapabilityAdvertisement, 'running' | 'queued'>,
 	ports: ExecutorPorts
 ): () => void {
 	const stopping = new AbortController();
@@ -45,8 +46,7 @@ export function advertise(
 					selfTest: statedSelfTest(ready.selfTest)
 				}
 			],
-			running: ports.engine.state === 'busy' ? 1 : 0,
-			queued: 0,
+			...load(),
 			capacity: 1,
 			...(terms.region === undefined ? {} : { region: terms.region }),
 			versions: [...SCHEMA_VERSIONS],

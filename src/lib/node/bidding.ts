@@ -33,6 +33,8 @@ export interface RankedJob {
 const ENOUGH_BIDS = 8;
 /** Without any offer the wish is repeated this often: a tab that has just joined hears gossip only after its mesh has formed. */
 const REPEAT_MS = 1_000;
+/** When somebody is full and nobody offers, this long is enough to hear the others too: then it is said at once. */
+const ALL_FULL_MS = 2 * BID_WINDOW_MS;
 /** Without any offer for this long, nobody is there. */
 const NOBODY_MS = 8_000;
 
@@ -42,7 +44,7 @@ type BiddingMail =
 	| { readonly type: 'joined' }
 	| { readonly type: 'stop' };
 
-/** Yields `announced`, `bid`, `interest`; returns offers, best first. Refusals: `no-bids`, `aborted`. */
+/** Yields `announced`, `bid`, `interest`; returns offers, best first. Refusals: `no-bids`, `busy` with when to come back, `aborted`. */
 export async function* collectBids(
 	job: AnnouncedJob,
 	ports: NodePorts,
@@ -68,9 +70,13 @@ export async function* collectBids(
 		yield { type: 'announced', job: job.hex };
 		let said = begun;
 		let joined = false;
+		/** The shortest time after which a full one may have room. */
+		let fullForMs: number | undefined;
+		let loading = false;
 		for (;;) {
 			const now = ports.clock.monotonic();
-			const closes = heard.size > 0 ? said + BID_WINDOW_MS : begun + NOBODY_MS;
+			const full = fullForMs !== undefined && !loading;
+			const closes = heard.size > 0 ? said + BID_WINDOW_MS : begun + (full ? ALL_FULL_MS : NOBODY_MS);
 			if (now >= closes || heard.size >= ENOUGH_BIDS || nobodyMissing(heard, job, ports)) break;
 			const again = said + (joined ? BID_WINDOW_MS : REPEAT_MS);
 			if (heard.size === 0 && now >= again) {
@@ -90,12 +96,16 @@ export async function* collectBids(
 			}
 			const word = await admitBid(mail.bytes, job, announcements, ports);
 			if (word === undefined) continue;
-			if (word.type === 'interest') yield word;
-			else if (!heard.has(word.executor)) {
+			if (word.type === 'full') fullForMs = Math.min(word.retryMs, fullForMs ?? Infinity);
+			else if (word.type === 'interest') {
+				loading = true;
+				yield word;
+			} else if (!heard.has(word.executor)) {
 				heard.set(word.executor, word.offer);
 				yield { type: 'bid', executor: word.executor, pricePer1k: word.offer.bid.pricePer1k };
 			}
 		}
+		if (heard.size === 0 && fullForMs !== undefined) throw new Refusal('busy', 'all are', fullForMs);
 	} finally {
 		deaf();
 		unseen();
@@ -126,6 +136,7 @@ export async function restate(
 
 type Said =
 	| { readonly type: 'offer'; readonly executor: string; readonly offer: SignedBid }
+	| { readonly type: 'full'; readonly retryMs: number }
 	| Extract<OriginateEvent, { type: 'interest' }>;
 
 /** Verifies one message of the bids topic; undefined when it is not for this job or not sound (counted in the log, no harm done). */
@@ -141,6 +152,7 @@ export async function admitBid(
 			const interest = await open(jobInterest, bytes, ports.crypto);
 			if (!equalBytes(interest.body.job, job.id)) return undefined;
 			await openCertificate(interest, ports.crypto, ports.clock.now());
+			if (interest.body.why === 'busy') return { type: 'full', retryMs: interest.body.readyInMs };
 			return { type: 'interest', executor: formatPeerId(interest.signer), readyInMs: interest.body.readyInMs };
 		}
 		const signed = await open(jobBid, bytes, ports.crypto);

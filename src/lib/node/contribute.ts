@@ -4,21 +4,19 @@
  * What it may spend is decided by market/admit; what it owes is run by `execute`. It remembers its own bids, so nobody is served on
  * terms it did not offer.
  */
-import { admit, type ExecutorView } from '#lib/market/admit.ts';
-import type { Engine } from '#lib/ports/engine.ts';
-import type { Channel } from '#lib/ports/mesh.ts';
-import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcement.ts';
-import { commitNonce, jobBid, jobInterest, type JobBid } from '#lib/protocol/bid.ts';
-import { read, seal, type Signed } from '#lib/protocol/envelope.ts';
+import type { Channel, PeerId } from '#lib/ports/mesh.ts';
+import { jobAnnouncement } from '#lib/protocol/announcement.ts';
+import { read } from '#lib/protocol/envelope.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
 import { judgeGossip } from '#lib/protocol/gossip.ts';
-import { CLOCK_SKEW_MS } from '#lib/protocol/limits.ts';
-import { offer, type OfferedModel } from '#lib/protocol/model.ts';
-import { toHex } from '#lib/protocol/encode.ts';
+import { offer } from '#lib/protocol/model.ts';
 import { advertise } from './advertise.ts';
+import { Desk } from './desk.ts';
 import type { ContributeEvent } from './events.ts';
 import { execute } from './execute.ts';
+import { OpenBids } from './open-bids.ts';
 import type { ExecutorPorts } from './ports.ts';
+import { Tender, type Offering } from './tender.ts';
 
 /** What a contributor decides. */
 export interface ContributeTerms {
@@ -26,16 +24,6 @@ export interface ContributeTerms {
 	readonly pricePer1k: number;
 	/** Self-declared region, shown as "says it is in …". */
 	readonly region: string | undefined;
-}
-
-/** A bid this node has out, with what only it knows. */
-export interface OpenBid {
-	readonly announcement: Signed<JobAnnouncement>;
-	readonly bid: Signed<JobBid>;
-	readonly nonce: Uint8Array;
-	readonly model: OfferedModel;
-	/** Monotonic ms. */
-	readonly expiresAt: number;
 }
 
 export interface Contribution {
@@ -47,100 +35,49 @@ export interface Contribution {
 	stop(): Promise<void>;
 }
 
-/** A bid binds this long: the bid window, a new WebRTC connection with its retries, and the assignment. */
-const BID_VALID_MS = 20_000;
-/** Bids remembered; older ones have long expired. */
-const MAX_REMEMBERED = 256;
 /** Channels of strangers that may stand at once; each that is not yet assigned waits at most execute.ASSIGN_MS. */
 const MAX_CHANNELS = 32;
+/** Of one node. It has one for each job that runs or waits here, and one more that it opens. */
+const MAX_CHANNELS_PEER = 4;
 
 export function contribute(
 	ports: ExecutorPorts,
 	terms: ContributeTerms,
 	tell: (event: ContributeEvent) => void
 ): Contribution {
-	const bids = new Map<string, OpenBid>();
+	const bids = new OpenBids(() => ports.clock.monotonic());
+	const desk = new Desk(ports);
 	const stopping = new AbortController();
-	const running = new Set<Promise<void>>();
+	const tender = new Tender(ports, terms, desk, bids, tell, stopping.signal);
+	const running = new Map<Promise<void>, PeerId>();
 	const undo: (() => void)[] = [];
-	let tokensPerSecond = 0;
-	let loadMs = 0;
-	let model: OfferedModel | undefined;
+	let offering: Offering | undefined;
 	let paused = false;
 	/** Says what is offered, until called. */
 	let quiet: (() => void) | undefined;
 	let state: (() => void) | undefined;
 
-	const forget = () => {
-		const now = ports.clock.monotonic();
-		for (const [key, open] of bids) if (open.expiresAt <= now || bids.size > MAX_REMEMBERED) bids.delete(key);
-	};
-
 	const hear = async (bytes: Uint8Array) => {
-		const announcement = read(jobAnnouncement, bytes);
-		const key = toHex(announcement.body.job);
-		forget();
-		if (paused || model === undefined || Math.abs(announcement.body.issuedAt - ports.clock.now()) > CLOCK_SKEW_MS)
-			return;
-		const view: ExecutorView = {
-			model,
-			engine: readiness(ports.engine, stopping.signal),
-			readyInMs: Math.ceil(loadMs),
-			openBids: bids.size,
-			pricePer1k: terms.pricePer1k,
-			tokensPerSecond,
-			region: terms.region
-		};
-		const verdict = admit(announcement.body, view);
-		tell({ type: 'considered', job: key, verdict: verdict.type });
-		const common = {
-			job: announcement.body.job,
-			announcement: announcement.cid,
-			issuedAt: ports.clock.now(),
-			extensions: {}
-		};
-		const { node, certificate } = ports.identity;
-		if (verdict.type === 'interest') {
-			const body = { ...common, model: model.id, readyInMs: verdict.readyInMs };
-			await ports.mesh.publish('fireweed/1/bids', (await seal(jobInterest, body, node, certificate)).bytes);
-		}
-		if (verdict.type !== 'bid') return;
-		const nonce = ports.random.bytes(32);
-		const body: JobBid = {
-			...common,
-			model,
-			pricePer1k: verdict.pricePer1k,
-			firstTokenMs: verdict.firstTokenMs,
-			milliTokensPerSecond: Math.round(tokensPerSecond * 1000),
-			...(terms.region === undefined ? {} : { region: terms.region }),
-			addresses: [...ports.mesh.addresses()].slice(0, 8),
-			nonceCommitment: commitNonce(nonce),
-			validMs: BID_VALID_MS
-		};
-		const bid = await seal(jobBid, body, node, certificate);
-		bids.set(key, { announcement, bid, nonce, model, expiresAt: ports.clock.monotonic() + BID_VALID_MS });
-		await ports.mesh.publish('fireweed/1/bids', bid.bytes);
+		if (paused || offering === undefined) return;
+		const answer = await tender.overGossip(read(jobAnnouncement, bytes), offering);
+		if (answer !== undefined) await ports.mesh.publish('fireweed/1/bids', answer.bytes);
 	};
 
 	const serve = (channel: Channel) => {
-		if (stopping.signal.aborted || running.size >= MAX_CHANNELS) return channel.abort();
-		// A bid is taken once: a second assignment of the same job finds none (replay).
-		const take = (key: string) => {
-			forget();
-			const found = bids.get(key);
-			bids.delete(key);
-			return found;
-		};
-		const work = execute(channel, take, ports, stopping.signal, tell).finally(() => running.delete(work));
-		running.add(work);
+		const ofPeer = [...running.values()].filter((peer) => peer === channel.peer).length;
+		if (stopping.signal.aborted || running.size >= MAX_CHANNELS || ofPeer >= MAX_CHANNELS_PEER) return channel.abort();
+		const work = execute(channel, (job) => bids.take(job), desk, ports, stopping.signal, tell);
+		running.set(work, channel.peer);
+		void work.finally(() => running.delete(work));
 	};
 
 	return {
 		start: async () => {
 			const ready = await ports.engine.load(() => undefined, stopping.signal);
-			const offered = (model = offer(ready.card));
-			tokensPerSecond = ready.tokensPerSecond;
-			loadMs = ready.loadMs;
+			const { tokensPerSecond, loadMs } = ready;
+			const model = offer(ready.card);
+			offering = { model, tokensPerSecond, loadMs };
+			desk.tokensPerSecond = tokensPerSecond;
 			undo.push(
 				ports.mesh.onChannel(serve),
 				ports.mesh.subscribe(
@@ -151,7 +88,7 @@ export function contribute(
 					}
 				)
 			);
-			state = () => (quiet ??= advertise(offered, ready, terms, ports));
+			state = () => (quiet ??= advertise(model, ready, terms, () => desk.load, ports));
 			if (!paused) state();
 			tell({ type: 'ready', model: model.id, tokensPerSecond });
 		},
@@ -166,14 +103,8 @@ export function contribute(
 			quiet?.();
 			state = undefined;
 			stopping.abort();
-			await Promise.allSettled(running);
+			desk.close();
+			await Promise.allSettled(running.keys());
 		}
 	};
-}
-
-/** What the engine could do now. One whose worker died since is loaded again: the next wish may then find it ready. */
-function readiness(engine: Engine, signal: AbortSignal): ExecutorView['engine'] {
-	if (engine.state === 'ready' || engine.state === 'busy') return engine.state;
-	engine.load(() => undefined, signal).catch(() => undefined);
-	return 'loading';
 }

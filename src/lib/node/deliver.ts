@@ -31,6 +31,8 @@ export interface Terms {
 	readonly seed: Uint8Array;
 	readonly pricePer1k: number;
 	readonly sameAccount: boolean;
+	/** `did:key` of the asker, when it showed it. */
+	readonly account: string | undefined;
 }
 
 /** Checkpoints that may wait for their acknowledgement before the engine pauses: what a silent asker can gain. */
@@ -48,7 +50,7 @@ const ENGINE_CODES: readonly Code[] = [
 	'out-of-memory'
 ];
 
-/** Runs the job to its receipt. Refusals mean that the channel is of no more use; what was earned until then is kept. */
+/** Runs the job to its receipt; resolves to whether its asker signed it too. Refusals mean that the channel is of no more use; what was earned until then is kept. */
 export async function deliver(
 	terms: Terms,
 	channel: Channel,
@@ -56,7 +58,7 @@ export async function deliver(
 	ports: ExecutorPorts,
 	stopping: AbortSignal,
 	tell: (event: ContributeEvent) => void
-): Promise<void> {
+): Promise<boolean> {
 	const stop = new AbortController();
 	const give = () => stop.abort();
 	stopping.addEventListener('abort', give, { once: true });
@@ -86,7 +88,7 @@ export async function deliver(
 			code: ending.code
 		});
 		tell({ type: 'ended', job, status: ending.status, tokens: answer.count, price, receipt: cid, code: ending.code });
-		await handOver(receipt, asker, terms, channel, ports);
+		return await handOver(receipt, asker, terms, channel, ports);
 	} catch (error) {
 		const code = codeOf(error);
 		const receipt = await keepClaim(asker, terms, ports);
@@ -230,17 +232,18 @@ async function handOver(
 	terms: Terms,
 	channel: Channel,
 	ports: ExecutorPorts
-): Promise<void> {
+): Promise<boolean> {
 	const { job, epoch } = receipt.body;
 	const available = { job, epoch, receipt: receipt.cid, issuedAt: ports.clock.now(), extensions: {} };
 	await channel.send((await seal(receiptAvailable, available, ports.identity.node)).bytes);
 	await channel.send(receipt.bytes);
 	await asker.until(() => asker.countersignature !== undefined, COUNTERSIGN_MS);
 	const { countersignature } = asker;
-	if (countersignature?.cid.equals(receipt.cid) === true) {
-		await keepSealed({ receipt, countersignature, replaces: asker.kept }, 'executor', ports);
-	} else await keepClaim(asker, terms, ports);
+	const signed = countersignature?.cid.equals(receipt.cid) === true;
+	if (signed) await keepSealed({ receipt, countersignature, replaces: asker.kept }, 'executor', ports);
+	else await keepClaim(asker, terms, ports);
 	await channel.close();
+	return signed;
 }
 
 /** Keeps the last acknowledged checkpoint, in place of the one kept before: what is claimable when either side vanishes. Returns its CID. */

@@ -26,6 +26,10 @@ export type OriginateEvent =
 	| { readonly type: 'bid'; readonly executor: string; readonly pricePer1k: number }
 	/** Somebody could answer after loading its model. */
 	| { readonly type: 'interest'; readonly executor: string; readonly readyInMs: number }
+	/** It has a place in the queue of an executor; said again while it waits. */
+	| { readonly type: 'queued'; readonly executor: string; readonly waitMs: number }
+	/** All who could answer are full. The wish is said again by itself after `retryMs`; so far it was said `tries` times, of `most`. */
+	| { readonly type: 'busy'; readonly retryMs: number; readonly tries: number; readonly most: number }
 	| { readonly type: 'assigned'; readonly executor: ExecutorFacts; readonly reason: string }
 	| { readonly type: 'accepted' }
 	/** By policy (`hedge`) somebody else answers beside the first: it reads the prompt too, and is paid what it delivers. */
@@ -59,8 +63,8 @@ export type OriginateEvent =
 	  }
 	/** The executor went away, stalled or lied after `tokens` verified tokens, and nobody goes on; what was shown stays. */
 	| { readonly type: 'lost'; readonly code: Code; readonly tokens: number; readonly receipt: string | undefined }
-	/** Nothing was answered. */
-	| { readonly type: 'failed'; readonly code: Code };
+	/** Nothing was answered. `retryMs`: with `busy`, after which time asking again makes sense. */
+	| { readonly type: 'failed'; readonly code: Code; readonly retryMs?: number | undefined };
 
 /** What a contributing node tells its screen. Never a text. */
 export type ContributeEvent =

@@ -8,19 +8,21 @@
 import type { Channel } from '#lib/ports/mesh.ts';
 import { assignJob } from '#lib/protocol/assignment.ts';
 import { seedOf } from '#lib/protocol/bid.ts';
-import { nodeCertificate } from '#lib/protocol/certificate.ts';
-import { parsePeerId } from '#lib/protocol/did.ts';
+import { openCertificate } from '#lib/protocol/certificate.ts';
+import { formatDid, parsePeerId } from '#lib/protocol/did.ts';
 import { equalBytes } from '#lib/protocol/encode.ts';
 import { open, seal, type Signed } from '#lib/protocol/envelope.ts';
-import { codeOf, Refusal, type Code } from '#lib/protocol/errors.ts';
+import { codeOf, Refusal, retryMsOf } from '#lib/protocol/errors.ts';
 import { jobStatus } from '#lib/protocol/status.ts';
 import { toHex } from '#lib/protocol/encode.ts';
 import type { AssignJob } from '#lib/protocol/assignment.ts';
-import type { OpenBid } from './contribute.ts';
 import { deliver, type Terms } from './deliver.ts';
+import type { Desk, Place, Wanted } from './desk.ts';
 import type { ContributeEvent } from './events.ts';
 import { Inbox, pour, type JobMail } from './inbox.ts';
+import type { OpenBid } from './open-bids.ts';
 import type { ExecutorPorts } from './ports.ts';
+import { waitTurn } from './wait-turn.ts';
 
 /** A channel that brings no assignment for this long is closed. */
 export const ASSIGN_MS = 10_000;
@@ -29,6 +31,7 @@ export const ASSIGN_MS = 10_000;
 export async function execute(
 	channel: Channel,
 	take: (job: string) => OpenBid | undefined,
+	desk: Desk,
 	ports: ExecutorPorts,
 	stopping: AbortSignal,
 	tell: (event: ContributeEvent) => void
@@ -39,11 +42,7 @@ export async function execute(
 		const mail = await inbox.take(ASSIGN_MS);
 		if (mail?.type !== 'message') throw new Refusal('stalled', 'no assignment');
 		const assignment = await open(assignJob, mail.bytes, ports.crypto);
-		const agreed = await agreeOn(assignment, channel, take, ports).catch(async (error: unknown) => {
-			await decline(assignment.body, codeOf(error), channel, ports);
-			throw error;
-		});
-		await deliver(agreed, channel, inbox, ports, stopping, tell);
+		await serve(assignment, channel, inbox, take, desk, ports, stopping, tell);
 	} catch (error) {
 		if (codeOf(error) === 'internal') ports.log('execute-failed', { error: String(error) });
 		tell({ type: 'refused', code: codeOf(error) });
@@ -51,7 +50,50 @@ export async function execute(
 	}
 }
 
-/** Terms that are exactly those of our own bid. Refusals: `expired`, `wrong-signer`, `terms-differ`, `bad-certificate`, `busy`. */
+/** Terms, a place in the queue, the engine, the receipt; what is refused before the engine is told to the asker with its code. */
+async function serve(
+	assignment: Signed<AssignJob>,
+	channel: Channel,
+	inbox: Inbox<JobMail>,
+	take: (job: string) => OpenBid | undefined,
+	desk: Desk,
+	ports: ExecutorPorts,
+	stopping: AbortSignal,
+	tell: (event: ContributeEvent) => void
+): Promise<void> {
+	let place: Place | undefined;
+	let ended: Extract<ContributeEvent, { type: 'ended' }> | undefined;
+	let acknowledged = false;
+	try {
+		const terms = await agreeOn(assignment, channel, take, ports);
+		place = desk.enter(wanted(terms, channel));
+		await waitTurn(place, assignment, channel, inbox, ports, stopping);
+		acknowledged = await deliver(terms, channel, inbox, ports, stopping, (event) => {
+			// The engine is free now; the receipt may still be on its way.
+			if (event.type === 'ended') {
+				ended = event;
+				place?.done();
+			}
+			tell(event);
+		});
+	} catch (error) {
+		if (ended === undefined) await decline(assignment.body, error, channel, ports);
+		throw error;
+	} finally {
+		place?.done();
+		if (ended !== undefined) place?.learn({ tokens: ended.tokens, code: ended.code, acknowledged });
+	}
+}
+
+function wanted({ assignment, announcement, sameAccount, account, pricePer1k }: Terms, channel: Channel): Wanted {
+	const { job, epoch } = assignment.body;
+	const { promptTokens, maxTokens, policy } = announcement.body;
+	const asker = { peer: channel.peer, account };
+	const id = `${toHex(job)}:${epoch}`;
+	return { id, asker, sameAccount, pricePer1k, promptTokens, maxTokens, deadlineMs: policy.deadlineMs };
+}
+
+/** Terms that are exactly those of our own bid. Refusals: `expired`, `wrong-signer`, `terms-differ`, `bad-certificate`. */
 async function agreeOn(
 	assignment: Signed<AssignJob>,
 	channel: Channel,
@@ -68,14 +110,14 @@ async function agreeOn(
 	if (run.minTokens !== announced.minTokens || run.maxTokens !== announced.maxTokens)
 		throw new Refusal('terms-differ', 'length');
 	if (run.continueFrom.length >= run.maxTokens) throw new Refusal('terms-differ', 'nothing left to answer');
-	if (ports.engine.state !== 'ready') throw new Refusal('busy');
 	// The bid stands on the announced size; a larger prompt is another job. Given tokens are part of `maxTokens`: running them is never more work.
 	if ((await ports.engine.countTokens(run.turns)) > announced.promptTokens) {
 		throw new Refusal('terms-differ', 'prompt longer than announced');
 	}
 	const seedFrom = run.seedFrom ?? { ...run, executorNonce: open.nonce };
 	if (run.seedFrom !== undefined && run.seedFrom.epoch >= run.epoch) throw new Refusal('terms-differ', 'seed');
-	const sameAccount = run.kin !== undefined && (await isKin(run.kin, channel, ports));
+	const account = await accountOf(run.asker, channel, ports);
+	const sameAccount = account === ports.identity.account;
 	return {
 		assignment,
 		announcement: open.announcement,
@@ -84,28 +126,36 @@ async function agreeOn(
 		nonce: open.nonce,
 		seed: seedOf(run.job, seedFrom.epoch, seedFrom.originatorNonce, seedFrom.executorNonce),
 		pricePer1k: sameAccount ? 0 : run.pricePer1k,
-		sameAccount
+		sameAccount,
+		account
 	};
 }
 
-/** Whether the peer at the other end of this very channel is certified by our own account. */
-async function isKin(kin: Uint8Array, channel: Channel, ports: ExecutorPorts): Promise<boolean> {
-	const certificate = await open(nodeCertificate, kin, ports.crypto);
-	const { account, node, expiresAt } = certificate.body;
-	return (
-		equalBytes(certificate.signer, account) &&
-		equalBytes(account, ports.identity.accountKey) &&
-		equalBytes(node, parsePeerId(channel.peer)) &&
-		expiresAt > ports.clock.now()
-	);
+/** The account that certifies the peer at the other end of this very channel; undefined when it shows none. Refusal `bad-certificate`. */
+async function accountOf(
+	certificate: Uint8Array | undefined,
+	channel: Channel,
+	ports: ExecutorPorts
+): Promise<string | undefined> {
+	if (certificate === undefined) return undefined;
+	const signer = parsePeerId(channel.peer);
+	const { account } = await openCertificate({ signer, certificate }, ports.crypto, ports.clock.now());
+	return formatDid(account);
 }
 
-async function decline(run: AssignJob, code: Code, channel: Channel, ports: ExecutorPorts): Promise<void> {
+async function decline(
+	run: Pick<AssignJob, 'job' | 'epoch'>,
+	error: unknown,
+	channel: Channel,
+	ports: ExecutorPorts
+): Promise<void> {
+	const waitMs = retryMsOf(error);
 	const body = {
 		job: run.job,
 		epoch: run.epoch,
 		state: 'refused' as const,
-		code,
+		code: codeOf(error),
+		...(waitMs === undefined ? {} : { waitMs: Math.min(3_600_000, Math.ceil(waitMs)) }),
 		issuedAt: ports.clock.now(),
 		extensions: {}
 	};

@@ -6,7 +6,7 @@ import { assignJob, type AssignJob, type SeedOrigin } from '#lib/protocol/assign
 import { commitNonce, seedOf } from '#lib/protocol/bid.ts';
 import { equalBytes, type Link } from '#lib/protocol/encode.ts';
 import { open, seal, type Signed } from '#lib/protocol/envelope.ts';
-import { codeOf, isCode, Refusal } from '#lib/protocol/errors.ts';
+import { codeOf, isCode, Refusal, retryMsOf, type Code } from '#lib/protocol/errors.ts';
 import { jobStatus, type JobStatusUpdate } from '#lib/protocol/status.ts';
 import type { Wish } from './app.ts';
 import type { AnnouncedJob } from './announce.ts';
@@ -46,38 +46,73 @@ export interface Beginning extends Pick<HiredJob, 'startedFrom' | 'parts'> {
 }
 
 /** Offers tried one after the other before the job counts as failed. */
-const MAX_TRIES = 4;
-/** From assignment to the executor's word. It has promised in its bid, so a slow answer is as good as none. */
+export const MAX_TRIES = 4;
+/** From assignment to the executor's word, and from one word to the next while it waits. A slow answer is as good as none. */
 const ACCEPT_MS = 5_000;
+/** In the queue of one executor, however often it says that it will be soon: the longest that one lets anybody wait, and a third. */
+const QUEUE_MS = 40_000;
+/** The same when another executor was lost and a person is reading. */
+const QUEUE_NEXT_MS = 8_000;
+/** When to come back, where nothing was said of it. */
+const SOON_MS = 1_000;
+/** Longer than any place is held. */
+const LONG_MS = 3_600_000;
+/** Codes that say "not now" rather than "never". */
+const NOT_NOW: readonly Code[] = ['busy', 'expired', 'rate-limited'];
 /** For a new WebRTC connection over a relay, retries within included (measured p95 0.33 s, docs/spec/mesh.md). */
 const REACH_MS = 15_000;
 /** The same for a successor or a standby: shorter than for the first one, because a person is reading. */
 export const REACH_NEXT_MS = 5_000;
 
-/** Yields `assigned`; returns the accepted job. Refusals: `aborted`, else that of the last executor tried. */
+/**
+ * Yields `queued` and `assigned`; returns the accepted job, under `firstEpoch` or one of the next. Refusals: `aborted`; `busy`, when one of those
+ * tried might take it later; else that of the last executor tried.
+ */
 export async function* hire(
 	ranked: RankedJob,
 	wish: Wish,
 	ports: NodePorts,
-	signal: AbortSignal
+	signal: AbortSignal,
+	firstEpoch = 1
 ): AsyncGenerator<OriginateEvent, HiredJob, void> {
 	const { continueFrom } = wish;
 	const first = { continueFrom, startedFrom: continueFrom.length, predecessors: [], parts: [] };
 	let last = new Refusal('no-bids');
+	let laterMs: number | undefined;
 	for (const [i, choice] of ranked.choices.slice(0, MAX_TRIES).entries()) {
 		if (signal.aborted) throw new Refusal('aborted');
-		const beginning: Beginning = { ...first, epoch: i + 1, seedFrom: undefined, deadlineAt: undefined };
+		const beginning: Beginning = { ...first, epoch: firstEpoch + i, seedFrom: undefined, deadlineAt: undefined };
 		try {
-			const hired = await assign(ranked.job, choice, beginning, wish, ports, signal);
+			const hired = yield* queueing(choice.heard.executor, ports, (told) =>
+				assign(ranked.job, choice, beginning, wish, ports, signal, REACH_MS, told)
+			);
 			yield { type: 'assigned', executor: facts(choice.heard), reason: choice.reason };
 			return hired;
 		} catch (error) {
 			if (signal.aborted) throw new Refusal('aborted');
 			ports.log('executor-not-hired', { code: codeOf(error) });
 			last = new Refusal(codeOf(error), 'executor');
+			if (NOT_NOW.includes(last.code)) laterMs = Math.min(laterMs ?? Infinity, retryMsOf(error) ?? SOON_MS);
 		}
 	}
-	throw last;
+	throw laterMs === undefined ? last : new Refusal('busy', 'executor', laterMs);
+}
+
+/** Tells of its place in the queue while `work` waits there. */
+async function* queueing<R>(
+	executor: string,
+	ports: NodePorts,
+	work: (told: (waitMs: number) => void) => Promise<R>
+): AsyncGenerator<OriginateEvent, R, void> {
+	const news = new Inbox<number | undefined>(ports.clock);
+	const done = work((waitMs) => news.put(waitMs)).finally(() => news.put(undefined));
+	// Its failure is thrown below; until then nobody may call it unhandled.
+	done.catch(() => undefined);
+	for (;;) {
+		const waitMs = await news.take(LONG_MS);
+		if (waitMs === undefined) return done;
+		yield { type: 'queued', executor, waitMs };
+	}
 }
 
 /** What a person wants to know of a bidder. */
@@ -101,9 +136,10 @@ export async function assign(
 	wish: Wish,
 	ports: NodePorts,
 	signal: AbortSignal,
-	reachMs = REACH_MS
+	reachMs = REACH_MS,
+	queued: (waitMs: number) => void = () => undefined
 ): Promise<HiredJob> {
-	const { bid, signed, executor, sameAccount } = choice.heard;
+	const { bid, signed, executor } = choice.heard;
 	const { epoch, continueFrom, predecessors, startedFrom, parts } = beginning;
 	const channel = await within(ports.clock, reachMs, 'unreachable', ports.mesh.open(executor, bid.addresses, signal));
 	try {
@@ -120,7 +156,7 @@ export async function assign(
 			originatorNonce: ports.random.bytes(32),
 			...(beginning.seedFrom === undefined ? {} : { seedFrom: beginning.seedFrom }),
 			salt: ports.random.bytes(32),
-			...(sameAccount ? { kin: ports.identity.certificate } : {}),
+			asker: ports.identity.certificate,
 			predecessors: [...predecessors],
 			issuedAt: ports.clock.now(),
 			extensions: {}
@@ -130,7 +166,12 @@ export async function assign(
 		void pour(channel, inbox);
 		const deadlineAt = beginning.deadlineAt ?? ports.clock.monotonic() + job.policy.deadlineMs;
 		await channel.send(assignment.bytes);
-		const executorNonce = await acceptance(inbox, choice.heard, body, ports);
+		const stop = () => inbox.put({ type: 'stop' });
+		signal.addEventListener('abort', stop, { once: true });
+		const patience = beginning.deadlineAt === undefined ? QUEUE_MS : QUEUE_NEXT_MS;
+		const executorNonce = await acceptance(inbox, choice.heard, body, ports, patience, queued).finally(() =>
+			signal.removeEventListener('abort', stop)
+		);
 		const { originatorNonce } = body;
 		const seedFrom = beginning.seedFrom ?? { epoch, originatorNonce, executorNonce };
 		const seed = seedOf(job.id, seedFrom.epoch, seedFrom.originatorNonce, seedFrom.executorNonce);
@@ -142,23 +183,38 @@ export async function assign(
 	}
 }
 
-/** The executor's nonce out of its `accepted`. Refusals: its own code, `declined`, `stalled`, `terms-differ`, or why the channel ended. */
+/**
+ * The executor's nonce out of its `accepted`, which may come after a time in its queue. Refusals: its own code (`busy` with when to come back),
+ * `declined`, `stalled`, `terms-differ`, `aborted`, or why the channel ended.
+ */
 async function acceptance(
 	inbox: Inbox<JobMail>,
 	heard: SignedBid,
 	assigned: AssignJob,
-	ports: NodePorts
+	ports: NodePorts,
+	patienceMs: number,
+	queued: (waitMs: number) => void
 ): Promise<Uint8Array> {
-	const mail = await inbox.take(ACCEPT_MS);
-	if (mail === undefined) throw new Refusal('stalled', 'no word after the assignment');
-	if (mail.type !== 'message') throw new Refusal(mail.type === 'ended' ? (mail.code ?? 'channel-closed') : 'aborted');
-	const status: Signed<JobStatusUpdate> = await open(jobStatus, mail.bytes, ports.crypto);
-	if (!equalBytes(status.signer, heard.signed.signer)) throw new Refusal('wrong-signer', 'status');
-	const { job, epoch, state, executorNonce, code } = status.body;
-	if (!equalBytes(job, assigned.job) || epoch !== assigned.epoch) throw new Refusal('wrong-job');
-	if (state !== 'accepted') throw new Refusal(isCode(code) ? code : 'declined');
-	if (executorNonce === undefined || !equalBytes(commitNonce(executorNonce), heard.bid.nonceCommitment)) {
-		throw new Refusal('terms-differ', 'the nonce is not the one committed to');
+	const { clock, crypto } = ports;
+	const end = clock.monotonic() + patienceMs;
+	for (;;) {
+		const mail = await inbox.take(Math.min(ACCEPT_MS, end - clock.monotonic()));
+		if (mail === undefined && clock.monotonic() >= end) throw new Refusal('busy', 'too long in its queue');
+		if (mail === undefined) throw new Refusal('stalled', 'no word after the assignment');
+		if (mail.type !== 'message') throw new Refusal(mail.type === 'ended' ? (mail.code ?? 'channel-closed') : 'aborted');
+		const status: Signed<JobStatusUpdate> = await open(jobStatus, mail.bytes, crypto);
+		if (!equalBytes(status.signer, heard.signed.signer)) throw new Refusal('wrong-signer', 'status');
+		const { job, epoch, state, executorNonce, code, waitMs = 0 } = status.body;
+		if (!equalBytes(job, assigned.job) || epoch !== assigned.epoch) throw new Refusal('wrong-job');
+		if (state === 'queued') {
+			if (clock.monotonic() + waitMs > end) throw new Refusal('busy', 'too long in its queue', waitMs);
+			queued(waitMs);
+			continue;
+		}
+		if (state !== 'accepted') throw new Refusal(isCode(code) ? code : 'declined', 'executor', status.body.waitMs);
+		if (executorNonce === undefined || !equalBytes(commitNonce(executorNonce), heard.bid.nonceCommitment)) {
+			throw new Refusal('terms-differ', 'the nonce is not the one committed to');
+		}
+		return executorNonce;
 	}
-	return executorNonce;
 }

@@ -3,26 +3,36 @@ import type { Clock } from '#lib/ports/clock.ts';
 import type { Channel } from '#lib/ports/mesh.ts';
 import { codeOf, Refusal, type Code } from '#lib/protocol/errors.ts';
 
-/** More waiting items than this is a flood; the newest are dropped (a reader that far behind has lost its peer anyway). */
-const MAX_WAITING = 4096;
+/** More waiting items than this is a flood; the newest are dropped. Messages of a channel never come near it: they wait in the channel. */
+const MAX_UNREAD = 4096;
+/** Messages taken from a channel that nobody has read yet: 8 MiB at the very most. Then its far writer gets no more credit, and its engine waits. */
+export const ROOM = 16;
 
 export class Inbox<T> {
 	readonly #clock: Clock;
 	readonly #waiting: T[] = [];
 	#wake: (() => void) | undefined;
+	#room: (() => void) | undefined;
 
 	constructor(clock: Clock) {
 		this.#clock = clock;
 	}
 
 	put(item: T): void {
-		if (this.#waiting.length < MAX_WAITING) this.#waiting.push(item);
+		if (this.#waiting.length < MAX_UNREAD) this.#waiting.push(item);
 		this.#wake?.();
+	}
+
+	/** Puts, and resolves once there is room for another: whoever pours waits for the reader. One who pours at a time. */
+	async pass(item: T): Promise<void> {
+		this.put(item);
+		while (this.#waiting.length >= ROOM) await new Promise<void>((resolve) => (this.#room = resolve));
 	}
 
 	/** Forgets what is there. */
 	empty(): void {
 		this.#waiting.length = 0;
+		this.#room?.();
 	}
 
 	/** The next item, or undefined when none came within `ms`. One reader at a time. */
@@ -33,7 +43,9 @@ export class Inbox<T> {
 
 	/** The next item, if there is one. */
 	poll(): T | undefined {
-		return this.#waiting.shift();
+		const item = this.#waiting.shift();
+		if (this.#waiting.length < ROOM) this.#room?.();
+		return item;
 	}
 
 	/** Calls back once something is there, at once when it is already. One listener at a time; returns how to stop. */
@@ -70,10 +82,10 @@ export type JobMail =
 	| { readonly type: 'ended'; readonly code: Code | undefined }
 	| { readonly type: 'stop' };
 
-/** Pours a channel into an inbox until it ends. */
+/** Pours a channel into an inbox until it ends, no faster than the inbox is read. */
 export async function pour(channel: Channel, inbox: Inbox<JobMail>): Promise<void> {
 	try {
-		for await (const bytes of channel.messages) inbox.put({ type: 'message', bytes });
+		for await (const bytes of channel.messages) await inbox.pass({ type: 'message', bytes });
 		inbox.put({ type: 'ended', code: undefined });
 	} catch (error) {
 		inbox.put({ type: 'ended', code: codeOf(error) });

@@ -5,15 +5,15 @@ import type { Wish } from './app.ts';
 import type { OriginateEvent } from './events.ts';
 import type { NodePorts } from './ports.ts';
 import { announce } from './announce.ts';
-import { collectBids } from './bidding.ts';
-import { hire, type HiredJob } from './hire.ts';
+import { engage } from './engage.ts';
+import type { HiredJob } from './hire.ts';
 import { follow } from './follow.ts';
 import { handOver } from './hand-over.ts';
 import type { Left } from './race.ts';
 import { Spares } from './spares.ts';
 import { listen, recordJob, type JobRecord } from './record.ts';
 import type { ExecutionPolicy } from '#lib/protocol/policy.ts';
-import { codeOf } from '#lib/protocol/errors.ts';
+import { codeOf, retryMsOf } from '#lib/protocol/errors.ts';
 
 /**
  * Has `wish` answered by the mesh under `policy`. Yields what happens; ends with exactly one `finished`, `lost` or `failed`.
@@ -30,17 +30,16 @@ export async function* originate(
 	try {
 		const job = await announce(wish, policy, ports);
 		record = recordJob(job, wish, ports);
-		const bids = collectBids(job, ports, signal);
-		const ranked = yield* listen(record, bids);
-		spares = new Spares(ranked, wish, ports);
-		let hired: HiredJob | undefined = yield* listen(record, hire(ranked, wish, ports, signal));
+		const engaged = yield* listen(record, engage(job, wish, ports, signal));
+		spares = new Spares(engaged.ranked, wish, ports);
+		let hired: HiredJob | undefined = engaged.hired;
 		spares.hired(hired);
 		while (hired !== undefined) {
 			const left: Left | undefined = yield* listen(record, follow(hired, wish, spares, ports, signal));
 			hired = left && (yield* listen(record, handOver(left, wish, spares, ports, signal)));
 		}
 	} catch (error) {
-		const failed: OriginateEvent = { type: 'failed', code: codeOf(error) };
+		const failed: OriginateEvent = { type: 'failed', code: codeOf(error), retryMs: retryMsOf(error) };
 		if (codeOf(error) === 'internal') ports.log('originate-failed', { error: String(error) });
 		await record?.note(failed);
 		yield failed;

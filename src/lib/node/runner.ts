@@ -99,5 +99,7 @@ export class Runner {
 /** Prefill as promised; then the given tokens, which run one by one so that the answer is exact (docs/spec/engine.md). */
 function firstWordMs(hired: HiredJob, tokensPerSecond: number): number {
 	const given = hired.assignment.body.continueFrom.length;
-	return hired.executor.bid.firstTokenMs + (1_000 * given) / Math.max(0.001, tokensPerSecond);
+	const { firstTokenMs, waitMs = 0 } = hired.executor.bid;
+	// Its turn has come: what it was to wait for others is over.
+	return firstTokenMs - Math.min(firstTokenMs, waitMs) + (1_000 * given) / Math.max(0.001, tokensPerSecond);
 }

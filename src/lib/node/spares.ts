@@ -112,9 +112,11 @@ export class Spares {
 		const model = running[0]?.executor.bid.model;
 		if (model === undefined) return [];
 		const accounts = running.map(({ executor }) => executor.account);
+		const has = new Set(running.map(({ executor }) => executor.executor));
+		// One that has it would offer it a place in its own queue, and one that waits in a queue is beside nobody.
 		const found = () =>
-			this.#ranked(parts, this.#ports.clock.monotonic(), promised, accounts).filter(({ heard }) =>
-				sameClass(heard.bid.model, model)
+			this.#ranked(parts, this.#ports.clock.monotonic(), promised, accounts).filter(
+				({ heard: { bid, executor } }) => sameClass(bid.model, model) && !has.has(executor) && (bid.waitMs ?? 0) === 0
 			);
 		if (found().length > 0 || this.#askedLately()) return found();
 		await this.#ask(shown);

@@ -87,6 +87,8 @@ export interface Answer {
 	readonly receipt: string | undefined;
 	/** Code from protocol/errors when it failed or was lost. */
 	readonly code: string | undefined;
+	/** When everybody was busy: ms after which asking again made sense. */
+	readonly retryMs?: number | undefined;
 	/** Text positions (in characters) at which another executor went on. */
 	readonly seams: readonly number[];
 	/** Those of them after which the words may differ from an unbroken answer: another engine or other weights went on. */

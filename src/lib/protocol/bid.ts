@@ -1,5 +1,5 @@
 /**
- * Answers to an announcement, over gossip: JobBidV1 binds its sender until it expires; JobInterestV1 says "could, after loading".
+ * Answers to an announcement: JobBidV1 binds its sender until it expires; JobInterestV1 says "could, after loading" or "could, but is full".
  *
  * The bid commits to the executor's half of the sampler seed before it knows the originator's, so neither steers the draws.
  */
@@ -8,7 +8,7 @@ import { concat, utf8 } from './encode.ts';
 import { kind, type BodyOf } from './envelope.ts';
 import { MAX_ADDRESS, MAX_ADDRESSES, MAX_BID_VALID_MS, MAX_GOSSIP_MESSAGE, MAX_PRICE } from './limits.ts';
 import { offeredModel } from './model.ts';
-import { bytes, extensions, fields, integer, link, list, optional, stamp, text } from './shape.ts';
+import { bytes, extensions, fields, integer, link, list, optional, stamp, text, word } from './shape.ts';
 
 export const jobBid = kind(
 	'JobBid',
@@ -22,6 +22,8 @@ export const jobBid = kind(
 		pricePer1k: integer(0, MAX_PRICE),
 		/** Expected time from assignment to the first token. */
 		firstTokenMs: integer(0, 3_600_000),
+		/** Of that, how long others come first; absent: nobody does. */
+		waitMs: optional(integer(0, 3_600_000)),
 		milliTokensPerSecond: integer(0, 1_000_000_000),
 		/** Self-declared. */
 		region: optional(text(32, 1)),
@@ -43,8 +45,10 @@ export const jobInterest = kind(
 		job: bytes(16),
 		announcement: link,
 		model: text(64, 1),
-		/** Until the model would be loaded. */
+		/** Until the model would be loaded, or until a place may be free. */
 		readyInMs: integer(0, 3_600_000),
+		/** Why not now; absent: its model is not loaded. */
+		why: optional(word('loading', 'busy')),
 		issuedAt: stamp,
 		extensions
 	}),

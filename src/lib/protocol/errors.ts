@@ -34,7 +34,7 @@ export const CODES = {
 	unreachable: 'The chosen peer could not be reached directly.',
 	'limited-connection': 'A sealed message may not travel over a relayed connection.',
 	declined: 'The chosen peer declined the job.',
-	busy: 'The peer has no free place.',
+	busy: 'No place is free just now.',
 	stalled: 'The peer stopped sending.',
 	'peer-lost': 'The peer went away.',
 	'channel-closed': 'The connection was closed.',
@@ -74,11 +74,20 @@ export function isCode(value: unknown): value is Code {
 /** The one error type that crosses folders. `detail` is for developers and never holds a prompt, an answer or a key. */
 export class Refusal extends Error {
 	readonly code: Code;
-	constructor(code: Code, detail?: string) {
+	/** With `busy`: ms after which asking again makes sense. */
+	readonly retryMs: number | undefined;
+	constructor(code: Code, detail?: string, retryMs?: number) {
 		super(detail === undefined ? CODES[code] : `${CODES[code]} (${detail})`);
 		this.name = 'Refusal';
 		this.code = code;
+		this.retryMs = retryMs;
 	}
+}
+
+/** After how many ms asking again makes sense, when what was thrown says so. */
+export function retryMsOf(error: unknown): number | undefined {
+	const said = typeof error === 'object' && error !== null && 'retryMs' in error ? error.retryMs : undefined;
+	return typeof said === 'number' && Number.isFinite(said) && said >= 0 ? said : undefined;
 }
 
 /** The code of anything thrown: its own when it has one, `aborted` for an AbortError, else `internal`. */

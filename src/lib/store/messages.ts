@@ -14,6 +14,7 @@ const answer: Shape<Answer> = {
 	price: maybe(amount),
 	receipt: maybe(text),
 	code: maybe(text),
+	retryMs: maybe(amount),
 	seams: listOf(count),
 	roughSeams: maybe(listOf(count)),
 	sameAccount: maybe(flag)

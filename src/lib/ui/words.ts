@@ -68,7 +68,7 @@ export const WORDS: Readonly<Record<Code, Words>> = {
 	unreachable: said('error.the-computer-that-wanted-to', NOTHING_SENT, AGAIN),
 	'limited-connection': said('error.only-a-connection-through-a', NOTHING_SENT, AGAIN),
 	declined: said('error.the-chosen-computer-declined', 'error.nothing-was-answered-or-charged', AGAIN),
-	busy: said('error.the-chosen-computer-is-busy', 'error.nothing-was-answered-or-charged', AGAIN),
+	busy: said('error.everyone-who-could-answer-is', 'error.nothing-was-answered-or-charged', AGAIN),
 	stalled: said('error.the-computer-that-answered-stopped', KEPT, 'error.continue-where-it-stopped'),
 	'peer-lost': said('error.the-computer-that-answered-went', KEPT, 'error.continue-where-it-stopped'),
 	'channel-closed': said('error.the-connection-was-closed', KEPT, 'error.continue-where-it-stopped'),

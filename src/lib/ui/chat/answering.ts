@@ -16,6 +16,10 @@ export type Phase =
 	| { readonly kind: 'loading'; readonly progress: LoadProgress }
 	| { readonly kind: 'asking'; readonly offers: number }
 	| { readonly kind: 'warming'; readonly readyInMs: number }
+	/** Its turn comes after others, with the one that was chosen. */
+	| { readonly kind: 'queued'; readonly waitMs: number }
+	/** Everybody is full; it is asked again by itself. */
+	| { readonly kind: 'full'; readonly retryMs: number; readonly tries: number; readonly most: number }
 	| { readonly kind: 'reaching'; readonly executor: ExecutorFacts }
 	| { readonly kind: 'reading'; readonly executor: ExecutorFacts | undefined }
 	| { readonly kind: 'writing' }
@@ -118,6 +122,13 @@ export function hearMesh(state: Running, event: OriginateEvent): Running {
 			return state.phase.kind === 'asking' && state.phase.offers > 0
 				? state
 				: { ...state, phase: { kind: 'warming', readyInMs: event.readyInMs } };
+		case 'queued':
+			return { ...state, phase: { kind: 'queued', waitMs: event.waitMs } };
+		case 'busy':
+			return {
+				...state,
+				phase: { kind: 'full', retryMs: event.retryMs, tries: event.tries, most: event.most }
+			};
 		case 'assigned': {
 			const { executor } = event;
 			return change(
@@ -175,8 +186,10 @@ export function hearMesh(state: Running, event: OriginateEvent): Running {
 			};
 		case 'lost':
 			return change(end(state, event.code), { receipt: event.receipt ?? state.message.answer.receipt });
-		case 'failed':
-			return end(state, event.code);
+		case 'failed': {
+			const ended = end(state, event.code);
+			return event.retryMs === undefined ? ended : change(ended, { retryMs: event.retryMs });
+		}
 	}
 }
 

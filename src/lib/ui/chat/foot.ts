@@ -33,7 +33,8 @@ export function trouble(answer: Answer, hasText: boolean): string | undefined {
 				? t('chat.the-page-was-closed-before')
 				: t('chat.every-word-that-came-is', { happened: words.happened });
 		case 'failed':
-			return hasText ? `${words.happened} ${words.safe}` : [words.happened, words.safe, words.todo].join(' ').trim();
+			if (hasText) return `${words.happened} ${words.safe}`;
+			return [words.happened, words.safe, toDo(words.todo, answer.retryMs)].join(' ').trim();
 	}
 }
 
@@ -68,7 +69,15 @@ export function waiting(phase: Phase): string {
 		case 'asking':
 			return phase.offers === 0 ? t('chat.asking-who-can-answer') : t('chat.offer-so-far', { n: phase.offers });
 		case 'warming':
-			return t('chat.someone-could-answer-in-second', { n: Math.ceil(phase.readyInMs / 1000) });
+			return t('chat.someone-could-answer-in-second', { n: seconds(phase.readyInMs) });
+		case 'queued':
+			return phase.waitMs === 0
+				? t('chat.your-turn-comes-next')
+				: t('chat.others-come-first-your-turn', { n: seconds(phase.waitMs) });
+		case 'full': {
+			const { tries, most } = phase;
+			return t('chat.everyone-is-busy-asking-again', { n: seconds(phase.retryMs), tries, most });
+		}
 		case 'reaching':
 			return t('chat.reaching', { who: named(phase.executor) });
 		case 'reading':
@@ -81,6 +90,12 @@ export function waiting(phase: Phase): string {
 			return t('chat.stopping');
 	}
 }
+
+const seconds = (ms: number): number => Math.max(1, Math.ceil(ms / 1000));
+
+/** When it is known when there may be room, that is what to do. */
+const toDo = (usual: string, retryMs: number | undefined): string =>
+	retryMs === undefined ? usual : t('chat.try-again-in-about-second', { n: seconds(retryMs) });
 
 const named = (executor: ExecutorFacts): string => {
 	if (executor.sameAccount) return t('chat.another-tab-of-yours');
