@@ -81,7 +81,6 @@ describe('the walk', () => {
 			model: bid.model,
 			engine: 'ready',
 			readyInMs: 0,
-			openBids: 0,
 			queue: { waitMs: 0 },
 			pricePer1k: 100_000,
 			tokensPerSecond: 50,

@@ -20,7 +20,7 @@ const MOST_VIOLATIONS = 200;
 
 export class Checker implements Witness {
 	readonly violations: Violation[] = [];
-	readonly peaks: Peaks = { channels: 0, queued: 0, timers: 0, subscriptions: 0 };
+	readonly peaks: Peaks = { channels: 0, queued: 0, timers: 0, subscriptions: 0, waiting: 0, bids: 0 };
 	/** Refusals that lenders told of, by code. */
 	readonly refusals = new Map<string, number>();
 	signed = { receipts: 0, acknowledgements: 0 };

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { askAgainIn, FLOOR_MS, MAX_AGAIN, MAX_PATIENCE_MS } from '#lib/market/again.ts';
 import { left, readyInMs, spend } from '#lib/market/allowance.ts';
 import {
+	isKnown,
 	KNOWN_LOSS,
 	kept,
 	lost,
@@ -11,8 +12,7 @@ import {
 	NEWCOMERS,
 	NOBODY,
 	pauseOf,
-	PEER_LOSS,
-	shareOf,
+	STRANGER_LOSS,
 	STRANGERS_LOSS,
 	type Askers
 } from '#lib/market/askers.ts';
@@ -25,18 +25,22 @@ import {
 	leave,
 	MAX_RETRY_MS,
 	MAX_WAITING,
-	MAX_WAITING_SHARE,
+	MAX_WAITING_KNOWN,
+	MAX_WAITING_STRANGER,
 	MAX_WAITING_STRANGERS,
 	MAX_WAIT_MS,
 	MIN_RETRY_MS,
-	STRANGERS,
 	waitOf,
 	type Queue,
-	type Request
+	type Request,
+	type Share
 } from '#lib/market/queue.ts';
+import { OpenBids, MAX_OPEN_BIDS, type OpenBid } from '#lib/node/open-bids.ts';
+import { BID_VALID_MS } from '#lib/node/tender.ts';
+import { toHex } from '#lib/protocol/encode.ts';
 
 let count = 0;
-const request = (share: string, from = share, change: Partial<Request> = {}): Request => ({
+const request = (from: string, share: Share = 'known', change: Partial<Request> = {}): Request => ({
 	id: `r${count++}`,
 	rank: 'paid',
 	share,
@@ -47,9 +51,9 @@ const request = (share: string, from = share, change: Partial<Request> = {}): Re
 });
 
 /** Lets in whoever fits. */
-const filled = (requests: readonly Request[], queue: Queue = EMPTY): Queue =>
+const filled = (requests: readonly Request[], queue: Queue = EMPTY, now = 0): Queue =>
 	requests.reduce((so, each) => {
-		const entry = enter(so, each, 0);
+		const entry = enter(so, each, now);
 		return entry.type === 'entered' ? entry.queue : so;
 	}, queue);
 
@@ -80,7 +84,7 @@ describe('an allowance', () => {
 
 describe('the queue', () => {
 	it('serves own devices first, and between the others whoever had least', () => {
-		const mine = request('own', 'laptop', { rank: 'own' });
+		const mine = request('laptop', 'own', { rank: 'own' });
 		const [a, b] = [request('a'), request('b')];
 		let queue = filled([a, b, mine]);
 		expect(head(queue)).toBe(mine);
@@ -92,12 +96,12 @@ describe('the queue', () => {
 		expect(head(queue)).toBe(b);
 	});
 
-	it('bounds who may wait: all, one account, all strangers, one stranger', () => {
+	it('bounds who may wait: all, one known node, all strangers, one stranger', () => {
 		const many = (length: number, make: (i: number) => Request) => filled(Array.from({ length }, (_, i) => make(i)));
 		expect(many(50, (i) => request(`a${i}`)).waiting).toHaveLength(MAX_WAITING);
-		expect(many(50, (i) => request('a', `tab ${i}`)).waiting).toHaveLength(MAX_WAITING_SHARE);
-		expect(many(50, (i) => request(STRANGERS, `p${i}`)).waiting).toHaveLength(MAX_WAITING_STRANGERS);
-		expect(many(50, () => request(STRANGERS, 'p')).waiting).toHaveLength(1);
+		expect(many(50, () => request('a')).waiting).toHaveLength(MAX_WAITING_KNOWN);
+		expect(many(50, (i) => request(`p${i}`, 'strangers')).waiting).toHaveLength(MAX_WAITING_STRANGERS);
+		expect(many(50, () => request('p', 'strangers')).waiting).toHaveLength(MAX_WAITING_STRANGER);
 	});
 
 	it('gives the place of one who had much to one who had nothing, and tells it when to come back', () => {
@@ -116,15 +120,15 @@ describe('the queue', () => {
 	});
 
 	it('lets in nobody who would wait too long, or past its own deadline', () => {
-		const queue = begin(filled([request('a', 'a', { workMs: MAX_WAIT_MS * 2 })]), 0);
+		const queue = begin(filled([request('a', 'known', { workMs: MAX_WAIT_MS * 2 })]), 0);
 		expect(enter(queue, request('b'), 0)).toMatchObject({ type: 'refused', why: 'full' });
 		expect(enter(queue, request('b'), MAX_WAIT_MS * 2)).toMatchObject({ type: 'entered' });
-		const busy = begin(filled([request('a', 'a', { workMs: 5_000 })]), 0);
-		expect(enter(busy, request('b', 'b', { until: 5_500 }), 0)).toMatchObject({ type: 'refused', why: 'too-late' });
+		const busy = begin(filled([request('a', 'known', { workMs: 5_000 })]), 0);
+		expect(enter(busy, request('b', 'known', { until: 5_500 }), 0)).toMatchObject({ type: 'refused', why: 'too-late' });
 	});
 
 	const anything = fc.record({
-		share: fc.constantFrom(STRANGERS, 'a', 'b', 'c', 'd'),
+		share: fc.constantFrom<Share[]>('own', 'known', 'strangers'),
 		from: fc.constantFrom('p', 'q', 'r', 's', 't', 'u'),
 		rank: fc.constantFrom('own' as const, 'paid' as const, 'free' as const),
 		workMs: fc.integer({ min: 1, max: 40_000 })
@@ -136,7 +140,7 @@ describe('the queue', () => {
 				let queue = EMPTY;
 				let now = 0;
 				for (const [what, works] of steps) {
-					const one = request(what.share, what.from, what);
+					const one = request(what.from, what.share, what);
 					const entry = enter(queue, one, now);
 					if (entry.type === 'refused') {
 						expect(entry.retryMs).toBeGreaterThanOrEqual(MIN_RETRY_MS);
@@ -170,29 +174,28 @@ describe('the queue', () => {
 		);
 	});
 
-	it('divides the engine evenly among accounts that always want it, however long their jobs and however many their nodes', () => {
+	it('divides the engine evenly among nodes that always want it, however long their jobs and however often they ask', () => {
 		fc.assert(
 			fc.property(
 				fc.integer({ min: 2, max: 5 }),
 				fc.array(fc.integer({ min: 100, max: 4_000 }), { minLength: 5, maxLength: 5 }),
-				(accounts, lengths) => {
+				(nodes, lengths) => {
 					let queue = EMPTY;
 					let now = 0;
 					const had = new Map<string, number>();
-					const names = Array.from({ length: accounts }, (_, i) => `a${i}`);
+					const names = Array.from({ length: nodes }, (_, i) => `a${i}`);
 					for (let turn = 0; turn < 400; turn++) {
 						for (const [i, name] of names.entries()) {
-							// The first account asks from ten nodes, the others from one.
-							const from = i === 0 ? `node ${turn % 10}` : name;
 							const workMs = lengths[i] as number;
-							const entry = enter(queue, request(name, from, { workMs }), now);
-							if (entry.type === 'entered') ({ queue } = entry);
+							// The first asks ten times as often.
+							const asked = Array.from({ length: i === 0 ? 10 : 1 }, () => request(name, 'known', { workMs }));
+							queue = filled(asked, queue, now);
 						}
 						queue = begin(queue, now);
 						const { running } = queue;
 						if (running === undefined) throw new Error('nobody runs');
 						now += running.request.workMs;
-						had.set(running.request.share, (had.get(running.request.share) ?? 0) + running.request.workMs);
+						had.set(running.request.from, (had.get(running.request.from) ?? 0) + running.request.workMs);
 						queue = end(queue, now);
 					}
 					const each = names.map((name) => had.get(name) ?? 0);
@@ -204,7 +207,7 @@ describe('the queue', () => {
 		);
 	});
 
-	it('gives a thousand strangers together what one account has, and who pays four times what is free', () => {
+	it('leaves strangers a quarter and those who are known three, however many there are, and gives who pays four times what is free', () => {
 		const share = (first: (turn: number) => Request, second: () => Request) => {
 			let queue = EMPTY;
 			let now = 0;
@@ -214,21 +217,27 @@ describe('the queue', () => {
 				queue = filled([one, other], queue);
 				queue = begin(queue, now);
 				now += 1_000;
-				had[queue.running?.request.share === other.share ? 1 : 0]! += 1;
+				had[queue.running?.request.from === other.from ? 1 : 0]! += 1;
 				queue = end(queue, now);
 			}
 			return (had[0] as number) / (had[1] as number);
 		};
 		expect(
 			share(
-				(turn) => request(STRANGERS, `p${turn}`),
+				(turn) => request(`p${turn}`, 'strangers'),
 				() => request('a')
 			)
-		).toBeCloseTo(1, 1);
+		).toBeCloseTo(1 / 3, 1);
+		expect(
+			share(
+				(turn) => request(`a${turn}`),
+				() => request('p', 'strangers')
+			)
+		).toBeCloseTo(3, 0);
 		expect(
 			share(
 				() => request('paying'),
-				() => request('a', 'a', { rank: 'free' })
+				() => request('a', 'known', { rank: 'free' })
 			)
 		).toBeCloseTo(4, 0);
 	});
@@ -242,30 +251,27 @@ describe('the queue', () => {
 });
 
 describe('whom an executor knows', () => {
-	const asker = (name: string) => ({ peer: `peer of ${name}`, account: name });
-
-	it('is who was acknowledged to the end; who shows no account stays a stranger', () => {
-		expect(shareOf(NOBODY, asker('a'))).toBe(STRANGERS);
-		const askers = kept(NOBODY, asker('a'), 0);
-		expect(shareOf(askers, asker('a'))).toBe('a');
-		expect(shareOf(askers, { ...asker('a'), peer: 'another node' })).toBe('a');
-		expect(kept(NOBODY, { peer: 'p', account: undefined }, 0)).toBe(NOBODY);
+	it('is whose job was acknowledged to the end', () => {
+		expect(isKnown(NOBODY, 'p')).toBe(false);
+		const askers = kept(NOBODY, 'p', 0);
+		expect(isKnown(askers, 'p')).toBe(true);
+		expect(isKnown(askers, 'another node of the same person')).toBe(false);
 	});
 
-	it('grows slowly: a hundred fresh accounts get eight shares, then one a minute, and never more than there are', () => {
+	it('grows slowly: a hundred fresh nodes get eight shares, then one a minute, and never more than there are', () => {
 		let askers = NOBODY;
-		for (let i = 0; i < 100; i++) askers = kept(askers, asker(`a${i}`), 0);
+		for (let i = 0; i < 100; i++) askers = kept(askers, `a${i}`, 0);
 		expect(askers.known.size).toBe(NEWCOMERS.burst);
-		for (let i = 0; i < 2_000; i++) askers = kept(askers, asker(`b${i}`), 60_000 * i);
+		for (let i = 0; i < 2_000; i++) askers = kept(askers, `b${i}`, 60_000 * i);
 		expect(askers.known.size).toBe(MAX_KNOWN);
 	});
 
-	it('a known account that goes on wasting is known no longer', () => {
-		let askers = kept(NOBODY, asker('a'), 0);
-		askers = lost(askers, asker('a'), KNOWN_LOSS.burst / 2, 0);
-		expect(shareOf(askers, asker('a'))).toBe('a');
-		askers = lost(askers, asker('a'), KNOWN_LOSS.burst / 2, 0);
-		expect(shareOf(askers, asker('a'))).toBe(STRANGERS);
+	it('a known node that goes on wasting is known no longer', () => {
+		let askers = kept(NOBODY, 'a', 0);
+		askers = lost(askers, 'a', KNOWN_LOSS.burst / 2, 0);
+		expect(isKnown(askers, 'a')).toBe(true);
+		askers = lost(askers, 'a', KNOWN_LOSS.burst / 2, 0);
+		expect(isKnown(askers, 'a')).toBe(false);
 	});
 
 	it('any number of strangers waste at most a burst and a quarter of the time', () => {
@@ -276,7 +282,7 @@ describe('whom an executor knows', () => {
 				let wasted = 0;
 				const HOUR = 3_600_000;
 				for (let i = 0; now < HOUR; i++) {
-					const who = { peer: `p${i % nodes}`, account: undefined };
+					const who = `p${i % nodes}`;
 					const pause = pauseOf(askers, who, now);
 					if (pause > 0) {
 						now += Math.min(pause, 1_000);
@@ -287,17 +293,17 @@ describe('whom an executor knows', () => {
 					askers = lost(askers, who, costs, now);
 				}
 				expect(wasted).toBeLessThanOrEqual(STRANGERS_LOSS.burst + STRANGERS_LOSS.perMs * now + 12_000);
-				expect(askers.peers.size).toBeLessThanOrEqual(256);
+				expect(askers.strangers.size).toBeLessThanOrEqual(256);
 			}),
 			{ numRuns: 20 }
 		);
 	});
 
-	it('an honest account is not stopped by what strangers waste', () => {
-		let askers = kept(NOBODY, asker('a'), 0);
-		for (let i = 0; i < 20; i++) askers = lost(askers, { peer: `p${i}`, account: undefined }, PEER_LOSS.burst, 0);
-		expect(pauseOf(askers, { peer: 'p99', account: undefined }, 0)).toBeGreaterThan(0);
-		expect(pauseOf(askers, asker('a'), 0)).toBe(0);
+	it('a known node is not stopped by what strangers waste', () => {
+		let askers = kept(NOBODY, 'a', 0);
+		for (let i = 0; i < 20; i++) askers = lost(askers, `p${i}`, STRANGER_LOSS.burst, 0);
+		expect(pauseOf(askers, 'p99', 0)).toBeGreaterThan(0);
+		expect(pauseOf(askers, 'a', 0)).toBe(0);
 	});
 });
 
@@ -324,5 +330,29 @@ describe('asking again', () => {
 		);
 		expect(askAgainIn({ times: 0, waitedMs: 0 }, 4_000, 0)).toBe(4_000);
 		expect(askAgainIn({ times: 0, waitedMs: 0 }, 4_000, 0.5)).toBe(5_000);
+	});
+});
+
+describe('bids that are out', () => {
+	const stamp = (i: number) => new Uint8Array(16).fill(i >> 8, 0, 8).fill(i & 255, 8);
+	const openBid = (i: number, madeAt: number) =>
+		({ madeAt, bid: { body: { job: stamp(i), validMs: BID_VALID_MS } } }) as unknown as OpenBid;
+
+	it('are taken once, run out, and in a flood the oldest goes, never the newest', () => {
+		let now = 0;
+		const bids = new OpenBids(() => now);
+		for (let i = 0; i < 3 * MAX_OPEN_BIDS; i++) {
+			const newest = openBid(i, now);
+			bids.add(newest);
+			expect(bids.size).toBe(Math.min(i + 1, MAX_OPEN_BIDS));
+		}
+		expect(bids.take(toHex(stamp(0)))).toBeUndefined();
+		expect(bids.take(toHex(stamp(2 * MAX_OPEN_BIDS - 1)))).toBeUndefined();
+		expect(bids.take(toHex(stamp(2 * MAX_OPEN_BIDS)))).toBeDefined();
+		const last = toHex(stamp(3 * MAX_OPEN_BIDS - 1));
+		expect(bids.take(last)).toBeDefined();
+		expect(bids.take(last)).toBeUndefined();
+		now = BID_VALID_MS;
+		expect(bids.size).toBe(0);
 	});
 });

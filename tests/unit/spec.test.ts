@@ -79,7 +79,7 @@ describe('docs/spec', () => {
 			'hand-over',
 			'settle'
 		];
-		const sources = [...story, 'deliver', 'execute', 'contribute', 'tender', 'wait-turn', 'inbox'].map(
+		const sources = [...story, 'deliver', 'execute', 'contribute', 'tender', 'open-bids', 'wait-turn', 'inbox'].map(
 			(name) => `node/${name}`
 		);
 		const code = [

@@ -11,8 +11,6 @@ export interface ExecutorView {
 	readonly engine: 'ready' | 'busy' | 'loading';
 	/** Until a loading model is ready, ms. */
 	readonly readyInMs: number;
-	/** Bids out that were made a moment ago and may be taken at any time, each a reservation. */
-	readonly openBids: number;
 	/** What a stranger's job would find in the queue: how long it waits, or when to come back. */
 	readonly queue: { readonly waitMs: number } | { readonly retryMs: number };
 	readonly pricePer1k: number;
@@ -28,13 +26,6 @@ export type Verdict =
 	| { readonly type: 'busy'; readonly retryMs: number }
 	| { readonly type: 'decline'; readonly why: 'another-model' | 'too-long' | 'price' | 'region' | 'deadline' };
 
-/** Reservations one node gives at once. A flood of announcements would otherwise be answered by a flood of bids. */
-export const MAX_OPEN_BIDS = 16;
-/**
- * A bid that nobody takes for this long holds no place any more, though its terms still bind: whoever means it assigns within the bid window
- * and a new connection. So ghosts hold a place for 3 s, not for the 20 s that a spare is good for.
- */
-export const RESERVED_MS = 3_000;
 /** Prefill is taken as four times as fast as decoding: the lowest ratio measured on a CPU engine. */
 const PREFILL_OVER_DECODE = 4;
 
@@ -51,7 +42,6 @@ export function admit(announcement: JobAnnouncement, view: ExecutorView): Verdic
 	if (!withinBudget(announcement, view.pricePer1k)) return { type: 'decline', why: 'price' };
 	if (view.engine === 'loading') return { type: 'interest', readyInMs: view.readyInMs };
 	if (!('waitMs' in view.queue)) return { type: 'busy', retryMs: view.queue.retryMs };
-	if (view.openBids >= MAX_OPEN_BIDS) return { type: 'busy', retryMs: RESERVED_MS };
 	const { waitMs } = view.queue;
 	const firstTokenMs = Math.ceil(waitMs + prefillMs(announcement.promptTokens, view.tokensPerSecond));
 	if (firstTokenMs > policy.deadlineMs) return { type: 'decline', why: 'deadline' };

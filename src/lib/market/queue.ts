@@ -1,24 +1,23 @@
 /**
  * Who gets the engine next, and who is told at once when to come back: a fair queue as a value.
  *
- * Start-time fair queueing over engine time: a share that has had more than the others waits until they have had as much, and one that had
- * nothing for a while gains no right to the past. An account is one share, however many nodes ask for it; those that nobody knows are one share
- * together, divided among themselves in the same way. How it would be cheated: docs/decisions/load.md.
+ * Start-time fair queueing over engine time: whoever has had more than the others waits until they have had as much, and one that had nothing
+ * for a while gains no right to the past. Those who are known and those who are not are one share each, divided among their nodes in the same
+ * way, so that neither can starve the other, however many there are. How it would be cheated: docs/decisions/load.md.
  */
 
 /** A person's own devices, those who pay, those who do not. */
 export type Rank = 'own' | 'paid' | 'free';
 
-/** The share of all whom this executor does not know. */
-export const STRANGERS = 'strangers';
+/** Whose share of the engine: a person's own devices have what they want; nodes that this executor knows, and all others. */
+export type Share = 'own' | 'known' | 'strangers';
 
 export interface Request {
 	/** Of the assignment; one stands in the queue once. */
 	readonly id: string;
 	readonly rank: Rank;
-	/** Account, or STRANGERS. */
-	readonly share: string;
-	/** Who asks, within its share; those that show no account are one. */
+	readonly share: Share;
+	/** Who asks: PeerId. */
 	readonly from: string;
 	/** Expected engine time, ms. */
 	readonly workMs: number;
@@ -36,7 +35,7 @@ export interface Queue {
 	/** In order of arrival. */
 	readonly waiting: readonly Request[];
 	readonly running: Running | undefined;
-	/** What each share, and each asker within one, has had: weighted engine ms, counted from the clock of its ring. */
+	/** What each share, and each node within one, has had: weighted engine ms, counted from the clock of its ring. */
 	readonly had: ReadonlyMap<string, number>;
 	/** Clock of each ring of shares: what the last one served had when its turn came. */
 	readonly clocks: ReadonlyMap<string, number>;
@@ -51,18 +50,22 @@ export const EMPTY: Queue = { waiting: [], running: undefined, had: new Map(), c
 
 /** Requests that wait at once. With 2 s each (the pocket model's usual answer), the last waits a quarter of a minute. */
 export const MAX_WAITING = 8;
-/** Of one account. Its next request finds out when to come back, and others find a place. */
-export const MAX_WAITING_SHARE = 2;
-/** Of all strangers together: half of the queue stays for those who are known. */
+/** Of one known node, or own device. Its next request finds out when to come back, and others find a place. */
+export const MAX_WAITING_KNOWN = 2;
+/** Of one stranger. */
+export const MAX_WAITING_STRANGER = 1;
+/** Of all strangers together, for nodes cost nothing to make: half of the queue stays for those who are known. */
 export const MAX_WAITING_STRANGERS = 4;
 /** Nobody is let in who would wait longer: a person gives up before, and another executor may be free. */
 export const MAX_WAIT_MS = 30_000;
 /** Bounds of what is said as time to come back. */
 export const MIN_RETRY_MS = 1_000;
 export const MAX_RETRY_MS = 60_000;
-/** One who pays gets this much more of the engine than one who does not, while both wait. */
+/** One who pays gets this much more of its share than one who does not, while both wait. */
 const PAID_WEIGHT = 4;
-/** Askers remembered; beyond, those that had least are forgotten, which makes them as good as new. */
+/** Those who are known get this much more than strangers while both wait: a quarter stays for strangers, as in askers.STRANGERS_LOSS. */
+const KNOWN_WEIGHT = 3;
+/** Nodes remembered; beyond, those that had least are forgotten, which makes them as good as new. */
 const MAX_REMEMBERED = 512;
 
 const TOP = '';
@@ -70,6 +73,7 @@ const ringOf = (request: Request) => `in ${request.share}`;
 const askerOf = (request: Request) => `${request.share} ${request.from}`;
 const ringIn = (member: string) => (member.includes(' ') ? `in ${member.slice(0, member.indexOf(' '))}` : TOP);
 const weightOf = ({ rank }: Request) => (rank === 'free' ? 1 : PAID_WEIGHT);
+const weightOfShare = ({ share }: Request) => (share === 'strangers' ? 1 : KNOWN_WEIGHT);
 
 /** Where a member of a ring stands: never behind its clock, so that idleness saves nothing up. */
 const startOf = (queue: Queue, ring: string, member: string) =>
@@ -100,8 +104,8 @@ function charge(queue: Queue, request: Request, ms: number): Queue {
 	const [top, inner] = [startOf(queue, TOP, request.share), startOf(queue, ringOf(request), askerOf(request))];
 	const clocks = new Map(queue.clocks).set(TOP, top).set(ringOf(request), inner);
 	const had = new Map(queue.had);
-	had.set(request.share, top + ms / weightOf(request));
-	had.set(askerOf(request), inner + ms);
+	had.set(request.share, top + ms / weightOfShare(request));
+	had.set(askerOf(request), inner + ms / weightOf(request));
 	return forget({ ...queue, had, clocks });
 }
 
@@ -152,10 +156,8 @@ export function enter(queue: Queue, request: Request, now: number): Entry {
 	});
 	const same = queue.waiting.filter((each) => each.share === request.share);
 	const ofAsker = same.filter((each) => each.from === request.from);
-	const stranger = request.share === STRANGERS;
-	// One of a stranger's: a household of tabs is cheap to make, so the whole pool is bounded too.
-	if (ofAsker.length >= (stranger ? 1 : MAX_WAITING_SHARE)) return refused('enough-waiting');
-	if (!stranger && same.length >= MAX_WAITING_SHARE) return refused('enough-waiting');
+	const stranger = request.share === 'strangers';
+	if (ofAsker.length >= (stranger ? MAX_WAITING_STRANGER : MAX_WAITING_KNOWN)) return refused('enough-waiting');
 	const crowd = stranger && same.length >= MAX_WAITING_STRANGERS ? same : queue.waiting;
 	const full = crowd !== queue.waiting || queue.waiting.length >= MAX_WAITING;
 	const later = accounted(queue);

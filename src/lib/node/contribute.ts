@@ -33,6 +33,15 @@ export interface Contribution {
 	pause(paused: boolean): void;
 	/** Takes no new jobs and stops the running one, which still gets its receipt. */
 	stop(): Promise<void>;
+	/** How much it has taken on. */
+	readonly load: ExecutorLoad;
+}
+
+/** Jobs that have the engine, jobs that wait for it, bids that somebody may still take. */
+export interface ExecutorLoad {
+	readonly running: number;
+	readonly queued: number;
+	readonly bids: number;
 }
 
 /** Channels of strangers that may stand at once; each that is not yet assigned waits at most execute.ASSIGN_MS. */
@@ -105,6 +114,9 @@ export function contribute(
 			stopping.abort();
 			desk.close();
 			await Promise.allSettled(running.keys());
+		},
+		get load() {
+			return { ...desk.load, bids: bids.size };
 		}
 	};
 }

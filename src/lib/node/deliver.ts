@@ -31,8 +31,6 @@ export interface Terms {
 	readonly seed: Uint8Array;
 	readonly pricePer1k: number;
 	readonly sameAccount: boolean;
-	/** `did:key` of the asker, when it showed it. */
-	readonly account: string | undefined;
 }
 
 /** Checkpoints that may wait for their acknowledgement before the engine pauses: what a silent asker can gain. */

@@ -2,7 +2,7 @@
  * The desk where jobs wait for the engine: one runs, a few wait, the rest are told when to come back. What is fair is decided by market/queue
  * and market/askers; here are only their state and those who wait for it.
  */
-import { kept, lost, NOBODY, pauseOf, shareOf, type Asker, type Askers } from '#lib/market/askers.ts';
+import { isKnown, kept, lost, NOBODY, pauseOf, type Askers } from '#lib/market/askers.ts';
 import {
 	begin,
 	EMPTY,
@@ -11,21 +11,23 @@ import {
 	leave,
 	MAX_WAIT_MS,
 	retryMs,
-	STRANGERS,
 	waitOf,
 	type Queue,
 	type Rank,
-	type Request
+	type Request,
+	type Share
 } from '#lib/market/queue.ts';
 import { workMs } from '#lib/market/admit.ts';
 import { Refusal, type Code } from '#lib/protocol/errors.ts';
+import type { PeerId } from '#lib/ports/mesh.ts';
 import type { ExecutorPorts } from './ports.ts';
 
 /** What is known of a job when it wants the engine. */
 export interface Wanted {
 	/** Of the assignment. */
 	readonly id: string;
-	readonly asker: Asker;
+	/** At the other end of the channel. */
+	readonly peer: PeerId;
 	readonly sameAccount: boolean;
 	readonly pricePer1k: number;
 	readonly promptTokens: number;
@@ -103,12 +105,12 @@ export class Desk {
 	outlook(job: Pick<Wanted, 'promptTokens' | 'maxTokens'>): { readonly waitMs: number } | { readonly retryMs: number } {
 		const now = this.#ports.clock.monotonic();
 		const anyKnown = this.#askers.known.size > 0;
-		const pause = anyKnown ? 0 : pauseOf(this.#askers, { peer: '', account: undefined }, now);
+		const pause = anyKnown ? 0 : pauseOf(this.#askers, '', now);
 		if (pause > 0) return { retryMs: pause };
 		const request: Request = {
 			id: '',
 			rank: 'paid',
-			share: anyKnown ? 'known' : STRANGERS,
+			share: anyKnown ? 'known' : 'strangers',
 			from: 'somebody',
 			workMs: workMs(job, this.tokensPerSecond, this.#usualTokens),
 			until: Infinity
@@ -122,15 +124,14 @@ export class Desk {
 	enter(wanted: Wanted): Place {
 		const { clock } = this.#ports;
 		const now = clock.monotonic();
-		const { id, asker } = wanted;
-		const pause = wanted.sameAccount ? 0 : pauseOf(this.#askers, asker, now);
+		const { id, peer } = wanted;
+		const pause = wanted.sameAccount ? 0 : pauseOf(this.#askers, peer, now);
 		if (pause > 0) throw new Refusal('busy', 'too much was left unacknowledged', pause);
 		const request: Request = {
 			id,
 			rank: rankOf(wanted),
-			share: wanted.sameAccount ? 'own' : shareOf(this.#askers, asker),
-			// Accounts are dear enough to be told apart; nodes without one are told apart by nobody.
-			from: asker.account ?? 'nobody',
+			share: this.#shareOf(wanted),
+			from: peer,
 			workMs: workMs(wanted, this.tokensPerSecond, this.#usualTokens),
 			until: now + wanted.deadlineMs
 		};
@@ -187,15 +188,20 @@ export class Desk {
 		this.#next();
 	}
 
-	#learn({ asker, sameAccount, promptTokens }: Wanted, { tokens, code, acknowledged }: Outcome): void {
+	#shareOf({ sameAccount, peer }: Wanted): Share {
+		if (sameAccount) return 'own';
+		return isKnown(this.#askers, peer) ? 'known' : 'strangers';
+	}
+
+	#learn({ peer, sameAccount, promptTokens }: Wanted, { tokens, code, acknowledged }: Outcome): void {
 		const now = this.#ports.clock.monotonic();
 		if (code === undefined) this.#usualTokens += NEWEST * (tokens - this.#usualTokens);
 		if (sameAccount) return;
-		if (acknowledged) this.#askers = kept(this.#askers, asker, now);
+		if (acknowledged) this.#askers = kept(this.#askers, peer, now);
 		else if (ASKER_LEFT.includes(code)) {
 			const maxTokens = Math.min(tokens, UNACKNOWLEDGED_TOKENS);
 			const unpaidMs = workMs({ promptTokens, maxTokens }, this.tokensPerSecond, maxTokens);
-			this.#askers = lost(this.#askers, asker, unpaidMs, now);
+			this.#askers = lost(this.#askers, peer, unpaidMs, now);
 		}
 	}
 }

@@ -8,8 +8,8 @@
 import type { Channel } from '#lib/ports/mesh.ts';
 import { assignJob } from '#lib/protocol/assignment.ts';
 import { seedOf } from '#lib/protocol/bid.ts';
-import { openCertificate } from '#lib/protocol/certificate.ts';
-import { formatDid, parsePeerId } from '#lib/protocol/did.ts';
+import { nodeCertificate } from '#lib/protocol/certificate.ts';
+import { parsePeerId } from '#lib/protocol/did.ts';
 import { equalBytes } from '#lib/protocol/encode.ts';
 import { open, seal, type Signed } from '#lib/protocol/envelope.ts';
 import { codeOf, Refusal, retryMsOf } from '#lib/protocol/errors.ts';
@@ -85,12 +85,11 @@ async function serve(
 	}
 }
 
-function wanted({ assignment, announcement, sameAccount, account, pricePer1k }: Terms, channel: Channel): Wanted {
+function wanted({ assignment, announcement, sameAccount, pricePer1k }: Terms, { peer }: Channel): Wanted {
 	const { job, epoch } = assignment.body;
 	const { promptTokens, maxTokens, policy } = announcement.body;
-	const asker = { peer: channel.peer, account };
 	const id = `${toHex(job)}:${epoch}`;
-	return { id, asker, sameAccount, pricePer1k, promptTokens, maxTokens, deadlineMs: policy.deadlineMs };
+	return { id, peer, sameAccount, pricePer1k, promptTokens, maxTokens, deadlineMs: policy.deadlineMs };
 }
 
 /** Terms that are exactly those of our own bid. Refusals: `expired`, `wrong-signer`, `terms-differ`, `bad-certificate`. */
@@ -116,8 +115,7 @@ async function agreeOn(
 	}
 	const seedFrom = run.seedFrom ?? { ...run, executorNonce: open.nonce };
 	if (run.seedFrom !== undefined && run.seedFrom.epoch >= run.epoch) throw new Refusal('terms-differ', 'seed');
-	const account = await accountOf(run.asker, channel, ports);
-	const sameAccount = account === ports.identity.account;
+	const sameAccount = run.kin !== undefined && (await isKin(run.kin, channel, ports));
 	return {
 		assignment,
 		announcement: open.announcement,
@@ -126,21 +124,20 @@ async function agreeOn(
 		nonce: open.nonce,
 		seed: seedOf(run.job, seedFrom.epoch, seedFrom.originatorNonce, seedFrom.executorNonce),
 		pricePer1k: sameAccount ? 0 : run.pricePer1k,
-		sameAccount,
-		account
+		sameAccount
 	};
 }
 
-/** The account that certifies the peer at the other end of this very channel; undefined when it shows none. Refusal `bad-certificate`. */
-async function accountOf(
-	certificate: Uint8Array | undefined,
-	channel: Channel,
-	ports: ExecutorPorts
-): Promise<string | undefined> {
-	if (certificate === undefined) return undefined;
-	const signer = parsePeerId(channel.peer);
-	const { account } = await openCertificate({ signer, certificate }, ports.crypto, ports.clock.now());
-	return formatDid(account);
+/** Whether the peer at the other end of this very channel is certified by our own account. */
+async function isKin(kin: Uint8Array, channel: Channel, ports: ExecutorPorts): Promise<boolean> {
+	const certificate = await open(nodeCertificate, kin, ports.crypto);
+	const { account, node, expiresAt } = certificate.body;
+	return (
+		equalBytes(certificate.signer, account) &&
+		equalBytes(account, ports.identity.accountKey) &&
+		equalBytes(node, parsePeerId(channel.peer)) &&
+		expiresAt > ports.clock.now()
+	);
 }
 
 async function decline(

@@ -139,7 +139,7 @@ export async function assign(
 	reachMs = REACH_MS,
 	queued: (waitMs: number) => void = () => undefined
 ): Promise<HiredJob> {
-	const { bid, signed, executor } = choice.heard;
+	const { bid, signed, executor, sameAccount } = choice.heard;
 	const { epoch, continueFrom, predecessors, startedFrom, parts } = beginning;
 	const channel = await within(ports.clock, reachMs, 'unreachable', ports.mesh.open(executor, bid.addresses, signal));
 	try {
@@ -156,7 +156,7 @@ export async function assign(
 			originatorNonce: ports.random.bytes(32),
 			...(beginning.seedFrom === undefined ? {} : { seedFrom: beginning.seedFrom }),
 			salt: ports.random.bytes(32),
-			asker: ports.identity.certificate,
+			...(sameAccount ? { kin: ports.identity.certificate } : {}),
 			predecessors: [...predecessors],
 			issuedAt: ports.clock.now(),
 			extensions: {}

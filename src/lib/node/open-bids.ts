@@ -1,5 +1,7 @@
-/** The bids a contributor has out, with what only it knows; each is taken once, or runs out. */
-import { RESERVED_MS } from '#lib/market/admit.ts';
+/**
+ * The bids a contributor has out, with what only it knows; each is taken once, or runs out. A bid holds no place: who comes with one finds the queue
+ * as it is. So wishes that nobody means cost their answers and this memory, and nobody else a place.
+ */
 import type { JobAnnouncement } from '#lib/protocol/announcement.ts';
 import type { JobBid } from '#lib/protocol/bid.ts';
 import { toHex } from '#lib/protocol/encode.ts';
@@ -15,8 +17,11 @@ export interface OpenBid {
 	readonly madeAt: number;
 }
 
-/** Bids remembered; older ones have long expired. */
-const MAX_REMEMBERED = 256;
+/**
+ * Bids out at once; the oldest is dropped for a new one, never a new one refused, or a flood would shut out everybody who comes after it. At the
+ * pace of tender.GOSSIP_ANSWERS a bid stands for 7 s at least, and whoever means it assigns within the bid window and a new connection.
+ */
+export const MAX_OPEN_BIDS = 256;
 
 export class OpenBids {
 	readonly #bids = new Map<string, OpenBid>();
@@ -32,7 +37,7 @@ export class OpenBids {
 		this.#bids.delete(key);
 		this.#bids.set(key, open);
 		const [oldest] = this.#bids.keys();
-		if (this.#bids.size > MAX_REMEMBERED && oldest !== undefined) this.#bids.delete(oldest);
+		if (this.#bids.size > MAX_OPEN_BIDS && oldest !== undefined) this.#bids.delete(oldest);
 	}
 
 	/** Hands over the open bid of a job (hex), once: a second assignment of the same job finds none. */
@@ -43,17 +48,10 @@ export class OpenBids {
 		return found;
 	}
 
-	/** Nobody can take this one any more: its asker has gone. A newer one for the same job stays. */
-	release(open: OpenBid): void {
-		const key = toHex(open.bid.body.job);
-		if (this.#bids.get(key) === open) this.#bids.delete(key);
-	}
-
-	/** Those made so lately that they may be taken at any time. */
-	get reserved(): number {
+	/** How many are out. */
+	get size(): number {
 		this.#forget();
-		const since = this.#monotonic() - RESERVED_MS;
-		return [...this.#bids.values()].filter(({ madeAt }) => madeAt > since).length;
+		return this.#bids.size;
 	}
 
 	#forget(): void {

@@ -81,7 +81,6 @@ export class Tender {
 			model: offering.model,
 			engine: readiness(engine, this.#stopping),
 			readyInMs: Math.ceil(offering.loadMs),
-			openBids: this.#bids.reserved,
 			queue: this.#desk.outlook(body),
 			pricePer1k: this.#terms.pricePer1k,
 			tokensPerSecond: offering.tokensPerSecond,

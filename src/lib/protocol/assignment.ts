@@ -58,11 +58,8 @@ export const assignJob = kind(
 		seedFrom: optional(seedOrigin),
 		/** Keys the commitments of this job; known to both sides only. */
 		salt: bytes(32),
-		/**
-		 * NodeCertificateV1 of the originator's node: whose it is. Jobs between nodes of one account are free, and an account that an executor knows
-		 * has a share of its own in its queue. Absent: a stranger among strangers.
-		 */
-		asker: optional(blob(512)),
+		/** NodeCertificateV1 of the originator's node, given only to a node of the same account: such jobs are free. */
+		kin: optional(blob(512)),
 		/** CIDs of receipts of earlier parts of the same answer. */
 		predecessors: list(link, 16),
 		issuedAt: stamp,

@@ -1,4 +1,6 @@
 /** What nodes hold: never more than so much, and nothing for jobs that are over. */
+import { MAX_WAITING } from '#lib/market/queue.ts';
+import { MAX_OPEN_BIDS } from '#lib/node/open-bids.ts';
 import type { Accuse } from '../dossier.ts';
 import type { Inhabitant } from '../inhabitant.ts';
 
@@ -19,6 +21,10 @@ export interface Peaks {
 	queued: number;
 	timers: number;
 	subscriptions: number;
+	/** Jobs that wait for one engine. */
+	waiting: number;
+	/** Bids that one lender has out. */
+	bids: number;
 }
 
 /** Looks at one living node; raises `peaks`. */
@@ -30,8 +36,15 @@ export function bounded(who: Inhabitant, peaks: Peaks, accuse: Accuse): void {
 	peaks.queued = Math.max(peaks.queued, queued);
 	peaks.timers = Math.max(peaks.timers, timers);
 	peaks.subscriptions = Math.max(peaks.subscriptions, subscriptions);
+	const { running, queued: waiting, bids } = who.node.contribution.load;
+	peaks.waiting = Math.max(peaks.waiting, waiting);
+	peaks.bids = Math.max(peaks.bids, bids);
 	if (!who.honest) return;
 	const say = (what: string) => accuse('bounded', `node ${who.plan.id} holds ${what}`);
+	if (running > 1) say(`${running} running jobs`);
+	if (waiting > MAX_WAITING) say(`${waiting} waiting jobs`);
+	if (bids > MAX_OPEN_BIDS) say(`${bids} bids`);
+	if (running === 0 && waiting > 0) say(`${waiting} jobs that wait for an engine nobody has`);
 	if (channels > lentChannels + CHANNELS_AN_ASK * (who.asking + 1)) say(`${channels} channels`);
 	if (queued > QUEUED) say(`${queued} unread messages`);
 	if (timers > TIMERS + TIMERS_EACH * (channels + who.asking)) say(`${timers} timers`);
@@ -47,4 +60,6 @@ export function nothingHeld(who: Inhabitant, accuse: Accuse): void {
 	if (subscriptions > SUBSCRIPTIONS) say(`${subscriptions} subscriptions`);
 	if (who.node.engine.state === 'busy') say('a busy engine');
 	if (who.asking > 0) say(`${who.asking} asks`);
+	const { running, queued } = who.node.contribution.load;
+	if (running + queued > 0) say(`${running} running and ${queued} waiting jobs`);
 }
