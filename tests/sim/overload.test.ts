@@ -16,6 +16,8 @@ const EXECUTORS = 3;
 const TOKENS_PER_SECOND = 20;
 const TOKENS = 40;
 const SECONDS = 30;
+/** Long enough that who is known outweighs how they became so, which takes each node a job at each executor. */
+const LONG_SECONDS = 120;
 /** Answers a second that the executors could give if they did nothing else. */
 const CAPACITY = (EXECUTORS * TOKENS_PER_SECOND) / TOKENS;
 
@@ -32,12 +34,13 @@ interface Asked {
 async function demand(
 	world: World,
 	askers: ReadonlyMap<string, readonly TestNode[]>,
-	everyMs: (who: string) => number
+	everyMs: (who: string) => number,
+	seconds = SECONDS
 ): Promise<readonly Asked[]> {
 	const chance = new SeededRandom('demand');
 	const all: Promise<Asked>[] = [];
 	for (const [who, nodes] of askers) {
-		const times = Math.floor((SECONDS * 1_000) / everyMs(who));
+		const times = Math.floor((seconds * 1_000) / everyMs(who));
 		for (let i = 0; i < times; i++) {
 			const at = i * everyMs(who) + chance.below(everyMs(who));
 			const node = nodes[i % nodes.length] as TestNode;
@@ -69,11 +72,11 @@ async function executors(world: World): Promise<TestNode[]> {
 }
 
 /** Answers finished within the time of the demand, by who asked. */
-function served(asked: readonly Asked[]): Map<string, number> {
+function served(asked: readonly Asked[], seconds = SECONDS): Map<string, number> {
 	const counts = new Map<string, number>();
 	for (const { who } of asked) counts.set(who, 0);
 	for (const { who, events, endedAt } of asked) {
-		if (endOf(events).type !== 'finished' || endedAt > SECONDS * 1_000) continue;
+		if (endOf(events).type !== 'finished' || endedAt > seconds * 1_000) continue;
 		expect(answerOf(events).tokens).toHaveLength(TOKENS);
 		counts.set(who, (counts.get(who) ?? 0) + 1);
 	}
@@ -152,18 +155,19 @@ describe('three times as much is wanted as can be done', () => {
 			const honest = Array.from({ length: 6 }, (_, i) => `asker ${i}`);
 			const askers = new Map([...(await askersOf(world, honest)), ...(await askersOf(world, ['greedy'], nodes))]);
 			const everyMs = 2_500;
-			const asked = await demand(world, askers, (who) => (who === 'greedy' ? Math.round(everyMs / 6) : everyMs));
+			const pace = (who: string) => (who === 'greedy' ? Math.round(everyMs / 6) : everyMs);
+			const asked = await demand(world, askers, pace, LONG_SECONDS);
 			holds(world, asked);
-			const counts = served(asked);
+			const counts = served(asked, LONG_SECONDS);
 			const greedy = counts.get('greedy') ?? 0;
 			const others = honest.map((name) => counts.get(name) ?? 0);
 			const mean = others.reduce((sum, each) => sum + each, 0) / honest.length;
 			console.log(
-				`greedy with ${nodes}: ${greedy} answers, honest ${Math.min(...others)}–${Math.max(...others)}, mean ${mean.toFixed(1)}, wished ${(SECONDS * 1_000) / everyMs} each`
+				`greedy with ${nodes}: ${greedy} answers, honest ${Math.min(...others)}–${Math.max(...others)}, mean ${mean.toFixed(1)}, in ${LONG_SECONDS} s`
 			);
-			// Fairness is each executor's own: who waits at all three at once has a share at each (docs/decisions/load.md).
-			expect(greedy).toBeLessThanOrEqual(nodes * EXECUTORS * mean);
-			expect(Math.min(...others)).toBeGreaterThanOrEqual(mean * 0.5);
+			// A person with six nodes is six askers: that is said in docs/decisions/load.md, with these numbers.
+			expect(greedy / nodes).toBeLessThanOrEqual(mean * 1.5);
+			expect(Math.min(...others)).toBeGreaterThanOrEqual(mean * 0.7);
 		},
 		120_000
 	);
