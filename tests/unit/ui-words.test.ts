@@ -64,6 +64,18 @@ describe('the foot of an answer', () => {
 		expect(continued({ ...answer, by: 'device' }, 'Rivers run slowly.')).toContain('on this device');
 	});
 
+	test('who waits for others is told how long, and what to do when that was not enough', () => {
+		expect(waiting({ kind: 'queued', waitMs: 4_200 })).toBe('Others come first. Your turn in about 5 seconds…');
+		expect(waiting({ kind: 'queued', waitMs: 0 })).toBe('Your turn comes next…');
+		expect(waiting({ kind: 'full', retryMs: 1_000, tries: 2, most: 6 })).toBe(
+			'Everyone is busy. Asking again in 1 second (2 of 6)…'
+		);
+		const full = { ...emptyAnswer('mesh'), status: 'failed', code: 'busy', retryMs: 12_000 } as const;
+		expect(trouble(full, false)).toBe(
+			'Everyone who could answer is busy. Nothing was answered or charged. Try again in about 12 seconds, or choose This device.'
+		);
+	});
+
 	test('a load says its bytes', () => {
 		const progress = {
 			stage: 'fetching',
