@@ -198,7 +198,7 @@ async function acceptance(
 	const { clock, crypto } = ports;
 	const end = clock.monotonic() + patienceMs;
 	for (;;) {
-		const mail = await inbox.take(Math.min(ACCEPT_MS, end - clock.monotonic()));
+		const mail = await inbox.take(Math.min(ACCEPT_MS, Math.ceil(end - clock.monotonic())));
 		if (mail === undefined && clock.monotonic() >= end) throw new Refusal('busy', 'too long in its queue');
 		if (mail === undefined) throw new Refusal('stalled', 'no word after the assignment');
 		if (mail.type !== 'message') throw new Refusal(mail.type === 'ended' ? (mail.code ?? 'channel-closed') : 'aborted');

@@ -41,7 +41,7 @@ export async function waitTurn(
 	);
 	stopping.addEventListener('abort', wake, { once: true });
 	let said = 0;
-	let toldAt = -Infinity;
+	let sayAt = -Infinity;
 	try {
 		// One turn of the loop of events: a free engine is given at once.
 		await Promise.resolve();
@@ -52,12 +52,13 @@ export async function waitTurn(
 				if (engine.state !== 'ready') throw new Refusal('engine-not-ready');
 				return;
 			}
-			const now = clock.monotonic();
-			if (now - toldAt >= QUEUED_EVERY_MS) {
-				toldAt = now;
+			if (clock.monotonic() >= sayAt) {
+				sayAt = clock.monotonic() + QUEUED_EVERY_MS;
 				await channel.send(await queued(assignment.body, place.waitMs(), ports));
 			}
-			const mail = await inbox.take(news.turn === true ? PERSON_MS : toldAt + QUEUED_EVERY_MS - now);
+			// A millisecond at least: a wait shorter than the clock can tell would be none, for ever.
+			const quietMs = Math.max(1, sayAt - clock.monotonic());
+			const mail = await inbox.take(news.turn === true ? PERSON_MS : quietMs);
 			if (mail === undefined || mail.type === 'stop') continue;
 			if (mail.type === 'ended') throw new Refusal(mail.code ?? 'channel-closed');
 			if (++said > MAX_SAID) throw new Refusal('rate-limited');
