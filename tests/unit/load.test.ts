@@ -35,6 +35,7 @@ import {
 	type Request,
 	type Share
 } from '#lib/market/queue.ts';
+import { Inbox } from '#lib/node/inbox.ts';
 import { OpenBids, MAX_OPEN_BIDS, type OpenBid } from '#lib/node/open-bids.ts';
 import { BID_VALID_MS } from '#lib/node/tender.ts';
 import { toHex } from '#lib/protocol/encode.ts';
@@ -355,4 +356,16 @@ describe('bids that are out', () => {
 		now = BID_VALID_MS;
 		expect(bids.size).toBe(0);
 	});
+});
+
+it('waits at least as long as a clock with fractions can tell: a wait of nothing would be repeated for ever', async () => {
+	const slept: number[] = [];
+	const clock = {
+		now: () => 0,
+		monotonic: () => 13_972.918746114521,
+		sleep: async (ms: number) => void slept.push(ms)
+	};
+	const inbox = new Inbox<true>(clock);
+	expect(await inbox.take(1e-12)).toBeUndefined();
+	expect(slept).toEqual([1]);
 });

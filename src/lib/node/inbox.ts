@@ -71,7 +71,9 @@ export async function anyMail(
 		};
 		for (const inbox of inboxes) done.signal.addEventListener('abort', inbox.onMail(wake));
 	});
-	if (!there && ms > 0) await Promise.race([arrival, clock.sleep(ms, done.signal).catch(() => undefined)]);
+	// A millisecond at least: a wait shorter than a clock with fractions can tell would be none, for ever.
+	const wait = Math.max(1, ms);
+	if (!there && ms > 0) await Promise.race([arrival, clock.sleep(wait, done.signal).catch(() => undefined)]);
 	done.abort();
 }
 

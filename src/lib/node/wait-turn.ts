@@ -56,9 +56,7 @@ export async function waitTurn(
 				sayAt = clock.monotonic() + QUEUED_EVERY_MS;
 				await channel.send(await queued(assignment.body, place.waitMs(), ports));
 			}
-			// A millisecond at least: a wait shorter than the clock can tell would be none, for ever.
-			const quietMs = Math.max(1, sayAt - clock.monotonic());
-			const mail = await inbox.take(news.turn === true ? PERSON_MS : quietMs);
+			const mail = await inbox.take(news.turn === true ? PERSON_MS : sayAt - clock.monotonic());
 			if (mail === undefined || mail.type === 'stop') continue;
 			if (mail.type === 'ended') throw new Refusal(mail.code ?? 'channel-closed');
 			if (++said > MAX_SAID) throw new Refusal('rate-limited');
