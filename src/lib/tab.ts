@@ -31,6 +31,8 @@ import { NewsTeller, type News } from '#lib/node/release-news.ts';
 import { openReceipt } from '#lib/node/open-receipt.ts';
 import { originate } from '#lib/node/originate.ts';
 import type { NodePorts } from '#lib/node/ports.ts';
+import { reattach } from '#lib/node/reattach.ts';
+import { unfinishedMessages } from '#lib/node/unfinished.ts';
 import { Watchable } from '#lib/node/watched.ts';
 import type { Clock } from '#lib/ports/clock.ts';
 import type { Identity } from '#lib/ports/keys.ts';
@@ -109,6 +111,11 @@ export async function createTab(): Promise<App> {
 	const ports: NodePorts = {
 		...{ mesh, store, identity, crypto, clock, random, log },
 		jobKey: async () => (refuseLocked(), keys.jobKey()),
+		jobKeys: {
+			keepJobKey: (key) => keys.keepJobKey(key),
+			keptJobKey: async (key) => (refuseLocked(), keys.keptJobKey(key)),
+			dropJobKey: (key) => keys.dropJobKey(key)
+		},
 		offering: (model) => offers.offering(model)
 	};
 	const { gpu, storage: disk, locks } = navigator as Partial<Navigator>;
@@ -282,6 +289,11 @@ export async function createTab(): Promise<App> {
 		yield* originate(wish, { ...DEFAULT_POLICY, ...policy }, ports, signal);
 	}
 
+	async function* takeUp(message: string, shown: Parameters<App['reattach']>[1], signal: AbortSignal) {
+		await join();
+		yield* reattach(message, shown, ports, signal);
+	}
+
 	const leave = () => {
 		mesh.goodbye();
 		void keys.close();
@@ -313,6 +325,8 @@ export async function createTab(): Promise<App> {
 		fixedAnswer,
 		answerHere: answerOnThisDevice,
 		answerByMesh,
+		unfinished: () => unfinishedMessages(ports),
+		reattach: takeUp,
 		joinMesh: join,
 		startContributing,
 		stopContributing,

@@ -82,6 +82,39 @@ export const KEYS_CASES: readonly KeysCase[] = [
 		}
 	},
 	{
+		name: 'the key of a running job is found again by the next page, until it is dropped; others are not',
+		shared: true,
+		run: async (place) => {
+			const keys = await place.open();
+			const [kept, other] = [await keys.jobKey(), await keys.jobKey()];
+			await keys.keepJobKey(kept);
+			await keys.close();
+			const next = await place.open();
+			const again = await next.keptJobKey(kept.publicKey);
+			if (again === undefined) throw new Error('the key is gone');
+			await signsByTheRule(again);
+			same(again.publicKey, kept.publicKey);
+			same(extractable(again), false);
+			same(await next.keptJobKey(other.publicKey), undefined);
+			await next.dropJobKey(kept.publicKey);
+			same(await next.keptJobKey(kept.publicKey), undefined);
+			await next.close();
+		}
+	},
+	{
+		name: 'of the keys of running jobs only the newest stay',
+		shared: true,
+		run: async (place) => {
+			const keys = await place.open();
+			const all = await Promise.all(Array.from({ length: 66 }, () => keys.jobKey()));
+			for (const key of all) await keys.keepJobKey(key);
+			const found = await Promise.all(all.map(({ publicKey }) => keys.keptJobKey(publicKey)));
+			same(found.filter((key) => key !== undefined).length, 64);
+			for (const { publicKey } of all) await keys.dropJobKey(publicKey);
+			await keys.close();
+		}
+	},
+	{
 		name: 'an exported account opens elsewhere with its passphrase only, under a node key of its own',
 		secure: true,
 		run: async (place) => {

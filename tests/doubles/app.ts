@@ -199,6 +199,14 @@ function fakeHouse(): House {
 }
 
 /** A whole tab, scripted. `script` may be changed while it runs. */
+/** Answers over the mesh whose page may end before they do, by profile. */
+const UNFINISHED = new WeakMap<object, Map<string, Wish>>();
+function unfinishedOf(store: object): Map<string, Wish> {
+	const found = UNFINISHED.get(store) ?? new Map<string, Wish>();
+	UNFINISHED.set(store, found);
+	return found;
+}
+
 export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeStore()) {
 	const script = { ...PLAIN, ...changes };
 	const wishes: { place: 'device' | 'mesh'; wish: Wish }[] = [];
@@ -320,6 +328,36 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 
 	const limits = new Value(DEFAULT_LIMITS);
 	const doors = new FakeDoors();
+	const unfinished = unfinishedOf(store);
+	async function* answering(wish: Wish, signal: AbortSignal): AsyncGenerator<OriginateEvent> {
+		unfinished.set(wish.message ?? '', wish);
+		let tokens = 0;
+		let receipt: string | undefined;
+		for (const event of words(wish).slice(wish.continueFrom.length)) {
+			if (signal.aborted) break;
+			yield event;
+			tokens++;
+			if (tokens >= script.loseAfter) {
+				unfinished.delete(wish.message ?? '');
+				receipt = await seal('partial', tokens, 1);
+				yield { type: 'checkpoint', tokens, receipt };
+				return yield { type: 'lost', code: 'peer-lost', tokens, receipt };
+			}
+			await sleep(script.tokenMs, signal);
+		}
+		unfinished.delete(wish.message ?? '');
+		receipt = await seal(signal.aborted ? 'cancelled' : 'success', tokens, 1);
+		yield {
+			type: 'finished',
+			status: signal.aborted ? 'cancelled' : 'success',
+			receipt,
+			tokens,
+			tokensPerSecond: 38.4,
+			price: Math.round((tokens * executor().pricePer1k) / 1000),
+			droppedTurns: 0
+		};
+	}
+
 	const app: App = {
 		identity: {
 			account: 'did:key:z6MkpTHR8VNsBxYAAWHut2Geadd9jSwuBV8xRoAnwWsdvktH',
@@ -374,6 +412,15 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 				droppedTurns: 0
 			};
 		},
+		unfinished: async () => [...unfinished.keys()],
+		async *reattach(message, shown, signal): AsyncGenerator<OriginateEvent> {
+			const wish = unfinished.get(message);
+			if (wish === undefined) return;
+			yield { type: 'reattaching', executor: executor() };
+			await sleep(300, signal);
+			yield { type: 'reattached', position: shown.tokens.length };
+			yield* answering({ ...wish, continueFrom: shown.tokens }, signal);
+		},
 		async *answerByMesh(wish, signal): AsyncGenerator<OriginateEvent> {
 			wishes.push({ place: 'mesh', wish });
 			await app.joinMesh();
@@ -385,29 +432,7 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 			yield { type: 'assigned', executor: executor(), reason: 'the only offer' };
 			await sleep(200, signal);
 			yield { type: 'accepted' };
-			let tokens = 0;
-			let receipt: string | undefined;
-			for (const event of words(wish).slice(wish.continueFrom.length)) {
-				if (signal.aborted) break;
-				yield event;
-				tokens++;
-				if (tokens >= script.loseAfter) {
-					receipt = await seal('partial', tokens, 1);
-					yield { type: 'checkpoint', tokens, receipt };
-					return yield { type: 'lost', code: 'peer-lost', tokens, receipt };
-				}
-				await sleep(script.tokenMs, signal);
-			}
-			receipt = await seal(signal.aborted ? 'cancelled' : 'success', tokens, 1);
-			yield {
-				type: 'finished',
-				status: signal.aborted ? 'cancelled' : 'success',
-				receipt,
-				tokens,
-				tokensPerSecond: 38.4,
-				price: Math.round((tokens * executor().pricePer1k) / 1000),
-				droppedTurns: 0
-			};
+			yield* answering(wish, signal);
 		},
 		async joinMesh() {
 			if (mesh.value.state === 'on' || mesh.value.state === 'alone') return;

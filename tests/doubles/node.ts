@@ -4,9 +4,11 @@ import type { Wish } from '#lib/node/app.ts';
 import type { ContributeEvent, OriginateEvent } from '#lib/node/events.ts';
 import { originate } from '#lib/node/originate.ts';
 import type { NodePorts } from '#lib/node/ports.ts';
+import { reattach } from '#lib/node/reattach.ts';
 import type { Engine } from '#lib/ports/engine.ts';
-import type { Identity } from '#lib/ports/keys.ts';
+import type { Identity, Signer } from '#lib/ports/keys.ts';
 import type { Store } from '#lib/ports/store.ts';
+import { toHex } from '#lib/protocol/encode.ts';
 import { DEFAULT_POLICY, type ExecutionPolicy } from '#lib/protocol/policy.ts';
 import { openStore } from '#lib/store/store.ts';
 import { SeededRandom } from './chance.ts';
@@ -23,6 +25,13 @@ export interface TestNode {
 	readonly contribution: Contribution;
 	readonly contributed: ContributeEvent[];
 	readonly log: { readonly event: string; readonly facts: unknown }[];
+	/** Takes up the answer to a message that a page before this one began. */
+	reattach(
+		message: string,
+		shown: { readonly tokens: readonly number[]; readonly text: string },
+		signal?: AbortSignal,
+		onEvent?: (event: OriginateEvent) => void
+	): Promise<OriginateEvent[]>;
 	/** Asks and collects every event. */
 	ask(
 		wish?: Partial<Wish>,
@@ -41,6 +50,8 @@ export interface NodeOptions {
 	/** Its own sense of time; the world's when not given. */
 	readonly clock?: NodeClock;
 	readonly store?: Store;
+	/** The page that was here before: same node key, same tables. */
+	readonly after?: TestNode;
 	/** Stands between the story and its ports: how a node is made hostile or broken. */
 	readonly dress?: (ports: TestNode['ports']) => TestNode['ports'];
 	/** The same between the story and its engine. */
@@ -73,10 +84,15 @@ export class World {
 		const name = `${this.#seed}/node${this.#count++}`;
 		const random = new SeededRandom(name);
 		const secret = new SeededRandom(`${this.#seed}/account/${options.account ?? name}`).bytes(32);
-		const { clock = this.clock } = options;
-		const identity = await this.seals.identity(secret, random.bytes(32), this.clock.now());
+		const { clock = this.clock, after } = options;
+		const own = await this.seals.identity(secret, random.bytes(32), this.clock.now());
+		const identity = after?.identity ?? own;
 		const mesh = this.network.join(identity.peer, options.clock);
-		const store = options.store ?? (await openStore({ pathname: '/', now: () => this.clock.now(), keep: 'memory' }));
+		const store =
+			after?.ports.store ??
+			options.store ??
+			(await openStore({ pathname: '/', now: () => this.clock.now(), keep: 'memory' }));
+		const jobs = new Map<string, Signer>();
 		const log: { event: string; facts: unknown }[] = [];
 		const engine = new ScriptedEngine({ clock, ...options.engine });
 		const plain: TestNode['ports'] = {
@@ -84,6 +100,11 @@ export class World {
 			store,
 			identity,
 			jobKey: async () => this.seals.signer(random.bytes(32)),
+			jobKeys: after?.ports.jobKeys ?? {
+				keepJobKey: async (key) => void jobs.set(toHex(key.publicKey), key),
+				keptJobKey: async (key) => jobs.get(toHex(key)),
+				dropJobKey: async (key) => void jobs.delete(toHex(key))
+			},
 			crypto: this.seals,
 			clock,
 			random,
@@ -95,21 +116,32 @@ export class World {
 		const terms = { pricePer1k: 100_000, region: undefined, ...options.terms };
 		const tell = options.tell ?? ((event: ContributeEvent) => contributed.push(event));
 		const contribution = contribute({ ...ports, engine: options.playing?.(engine) ?? engine }, terms, tell);
-		const ask: TestNode['ask'] = async (wish, signal, policy, onEvent) => {
+		const never = new AbortController().signal;
+		const collect = async (
+			told: AsyncIterable<OriginateEvent>,
+			onEvent: ((event: OriginateEvent) => void) | undefined
+		): Promise<OriginateEvent[]> => {
 			const events: OriginateEvent[] = [];
-			const never = new AbortController().signal;
-			for await (const event of originate(
-				{ ...ORDINARY_WISH, ...wish },
-				{ ...DEFAULT_POLICY, ...policy },
-				ports,
-				signal ?? never
-			)) {
+			const iterator = told[Symbol.asyncIterator]();
+			for (;;) {
+				// Not `for await`: leaving that would end the story in good order, and a page that is gone ends nothing.
+				const next = await iterator.next();
+				if (next.done === true) return events;
+				const event = next.value;
 				events.push(event);
 				onEvent?.(event);
+				// A page that is gone sees nothing more, and writes nothing down.
+				if (mesh.gone) return events;
 			}
-			return events;
 		};
-		return { ports, mesh, identity, engine, contribution, contributed, log, ask };
+		const ask: TestNode['ask'] = (wish, signal, policy, onEvent) =>
+			collect(
+				originate({ ...ORDINARY_WISH, ...wish }, { ...DEFAULT_POLICY, ...policy }, ports, signal ?? never),
+				onEvent
+			);
+		const again: TestNode['reattach'] = (message, shown, signal, onEvent) =>
+			collect(reattach(message, shown, ports, signal ?? never), onEvent);
+		return { ports, mesh, identity, engine, contribution, contributed, log, ask, reattach: again };
 	}
 }
 

@@ -2,9 +2,9 @@
 import { expect, test, type Page } from 'playwright/test';
 import { read } from '#lib/protocol/envelope.ts';
 import { executionReceipt } from '#lib/protocol/receipt.ts';
-import type { AssignedJob, Message, OriginatedJob, ReceiptRecord } from '#lib/ports/store.ts';
+import type { AssignedJob, OriginatedJob, ReceiptRecord } from '#lib/ports/store.ts';
 import { startGateway } from '../doubles/gateway.ts';
-import { ortNode } from '../doubles/ort-node.ts';
+import { lastAnswer, log, replays, shownTokens } from './answer.ts';
 import { answered, BUILD, contribute, openStage, send, table, type Person, type Stage } from './stage.ts';
 
 /** Long enough for six checkpoints; honoured on loopback only. */
@@ -20,59 +20,12 @@ test.afterEach(async () => {
 	await stage.stop();
 });
 
-const log = (page: Page) => page.getByRole('log');
-const lastAnswer = async (page: Page) =>
-	(await table<Message>(page, 'messages'))
-		.filter((message) => message.answer !== undefined)
-		.sort((a, b) => a.createdAt - b.createdAt)
-		.at(-1);
-const shownTokens = (page: Page) =>
-	log(page)
-		.innerText()
-		.then((text) => text.split(/\s+/).length);
-
 /** Nothing went to a third party and nothing broke. */
 function clean(...people: Person[]): void {
 	for (const { errors, strays } of people) {
 		expect(errors).toEqual([]);
 		expect(strays).toEqual([]);
 	}
-}
-
-/**
- * The same model in this process, given the receipt's seed and the prompt, must draw the very tokens that were shown: a lost, doubled or
- * changed token, a wrong seed or a wrong position cannot pass.
- */
-async function replays(page: Page, minTokens = 200): Promise<void> {
-	const answer = await lastAnswer(page);
-	if (answer?.answer === undefined) throw new Error('no answer kept');
-	const record = (await table<ReceiptRecord>(page, 'receipts')).find((each) => each.cid === answer.answer?.receipt);
-	const receipt = read(executionReceipt, Uint8Array.from(Object.values(record?.document ?? {}))).body;
-	const messages = (await table<Message>(page, 'messages')).filter((each) => each.conversation === answer.conversation);
-	const turns = messages
-		.sort((a, b) => a.order - b.order)
-		.filter((each) => each.order < answer.order)
-		.map((each) => ({ role: each.role, content: each.text }));
-	const engine = ortNode({ weights: 'q4' });
-	const never = new AbortController().signal;
-	await engine.load(() => undefined, never);
-	const { seed, sampling } = receipt;
-	// Earlier executors of the job hold the rest, and the seed is the first one's.
-	const answerTokens = receipt.startPosition + receipt.answerTokens;
-	const steps = engine.generate(
-		{ turns, continueFrom: [], seed, sampling, minTokens, maxTokens: Math.max(minTokens, answerTokens) },
-		never
-	);
-	const tokens: number[] = [];
-	let text = '';
-	for await (const step of steps) {
-		tokens.push(step.token);
-		text += step.text;
-	}
-	expect(sampling.temperatureMilli).toBe(1000);
-	expect(answerTokens).toBeGreaterThanOrEqual(minTokens);
-	expect(answer.answer.tokens).toEqual(tokens.slice(0, answerTokens));
-	if (tokens.length === answerTokens) expect(answer.text).toBe(text);
 }
 
 /** Waits until the service worker holds what an answer needs. */

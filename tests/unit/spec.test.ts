@@ -77,7 +77,11 @@ describe('docs/spec', () => {
 			'stand-by',
 			'spares',
 			'hand-over',
-			'settle'
+			'settle',
+			'reattach',
+			'record',
+			'asker',
+			'kept'
 		];
 		const sources = [...story, 'deliver', 'execute', 'contribute', 'tender', 'open-bids', 'wait-turn', 'inbox'].map(
 			(name) => `node/${name}`

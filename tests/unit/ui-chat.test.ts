@@ -13,17 +13,17 @@ import { fakeApp, fakeStore, pieces, type Script } from '../doubles/app.ts';
 /** Claims of a profile: what a tab held is free once the tab is closed. */
 function profileClaims() {
 	const held = new Set<string>();
-	const waiting = new Map<string, () => void>();
+	const waiting = new Map<string, () => void | Promise<void>>();
 	const claims: Claims = {
 		hold(message) {
 			held.add(message);
 			return () => held.delete(message);
 		},
-		whenFree: (message, then) => (held.has(message) ? void waiting.set(message, then) : then())
+		whenFree: (message, then) => void (held.has(message) ? waiting.set(message, then) : then())
 	};
 	const closeTab = () => {
 		held.clear();
-		for (const then of waiting.values()) then();
+		for (const then of waiting.values()) void then();
 	};
 	return { claims, closeTab };
 }
@@ -330,6 +330,76 @@ describe('a chat', () => {
 		await vi.advanceTimersByTimeAsync(1);
 		expect(answerOf(other)).toMatchObject({ status: 'lost', code: 'aborted' });
 		expect(textOf(other)?.startsWith(kept)).toBe(true);
+	});
+
+	/** An answer over the mesh whose page ends in its middle, and the app of the page that follows. */
+	async function reloaded() {
+		const first = profile({ tokenMs: 200 });
+		first.chat.send('What is Fireweed?', 'mesh');
+		await vi.advanceTimersByTimeAsync(3_500);
+		const next = profile({ tokenMs: 20 }, first.store);
+		const components = { ...next.components, claims: first.components.claims };
+		const die = () => {
+			Object.assign(first.script, { tokenMs: 1e8 });
+			return vi.advanceTimersByTimeAsync(250).then(first.closeTab);
+		};
+		const whole = pieces(first.script.answer('What is Fireweed?')).join('');
+		return { app: next.app, components, conversation: first.chat.conversation, die, whole };
+	}
+
+	test('a reload in mid-answer over the mesh: the page that follows goes on with it, and only one does', async () => {
+		const { app, components, conversation, die, whole } = await reloaded();
+		const chat = new Chat(components, conversation);
+		const again = vi.spyOn(app, 'reattach');
+		await chat.load();
+		await chat.load();
+		expect(chat.running).toBeUndefined();
+		const before = textOf(chat) ?? '';
+		expect(before.length).toBeGreaterThan(5);
+		await die();
+		await vi.advanceTimersByTimeAsync(100);
+		expect(chat.running?.phase.kind).toBe('returning');
+		await vi.advanceTimersByTimeAsync(400);
+		expect(chat.running?.phase.kind).toBe('writing');
+		expect(textOf(chat)?.startsWith(before)).toBe(true);
+		await settle();
+		expect(answerOf(chat)).toMatchObject({ status: 'done', by: 'mesh' });
+		expect(textOf(chat)).toBe(whole);
+		expect(again).toHaveBeenCalledOnce();
+	});
+
+	test('it can be stopped there', async () => {
+		const { components, conversation, die, whole } = await reloaded();
+		const chat = new Chat(components, conversation);
+		await chat.load();
+		await die();
+		await vi.advanceTimersByTimeAsync(500);
+		chat.stop();
+		await settle();
+		expect(answerOf(chat)?.status).toBe('stopped');
+		expect(textOf(chat)).not.toBe(whole);
+	});
+
+	test('one that nobody goes on with stays as it was, and can be continued', async () => {
+		const { app, components, conversation, die } = await reloaded();
+		const chat = new Chat(components, conversation);
+		await chat.load();
+		app.reattach = async function* () {};
+		await die();
+		await settle();
+		expect(answerOf(chat)).toMatchObject({ status: 'lost', code: 'aborted' });
+	});
+
+	test('of a conversation that is not open goes on all the same', async () => {
+		const { app, components, conversation, die, whole } = await reloaded();
+		await die();
+		const conversations = new Conversations(components);
+		await conversations.start();
+		await settle();
+		expect(conversations.open.messages).toEqual([]);
+		const kept = (await app.store.messages.of(conversation?.id ?? '')).at(-1);
+		expect(kept?.answer).toMatchObject({ status: 'done' });
+		expect(kept?.text).toBe(whole);
 	});
 
 	test('what cannot be kept is said, and the chat goes on', async () => {

@@ -30,6 +30,17 @@ export interface NodeRecord {
 	readonly certificate: Uint8Array;
 }
 
+/** The key of a job that runs at an executor. */
+export interface JobKeyRecord {
+	/** Hex of the public key. */
+	readonly id: string;
+	readonly createdAt: number;
+	readonly material: KeyMaterial;
+}
+
+/** Jobs of one profile that can run at once, many times over; what is older belongs to jobs whose time is long past. */
+const MAX_JOB_KEYS = 64;
+
 /** Every method rejects with `storage-unavailable` or `storage-full` only. */
 export interface KeyDatabase {
 	/** The account in use. */
@@ -49,6 +60,10 @@ export interface KeyDatabase {
 	ends(): Promise<readonly KeptEnd[]>;
 	/** Keeps one; beyond `KEPT_ENDS` the oldest that is not one's own goes. */
 	keepEnd(end: KeptEnd): Promise<void>;
+	/** Keeps it and drops the oldest beyond MAX_JOB_KEYS. */
+	keepJob(record: JobKeyRecord): Promise<void>;
+	job(id: string): Promise<JobKeyRecord | undefined>;
+	dropJob(id: string): Promise<void>;
 	close(): void;
 }
 
@@ -62,9 +77,11 @@ interface Schema extends DBSchema {
 	nodes: { key: string; value: NodeRecord };
 	/** Since version 2. */
 	ends: { key: number; value: KeptEnd };
+	/** Since version 3. */
+	jobs: { key: string; value: JobKeyRecord };
 }
 
-const VERSION = 2;
+const VERSION = 3;
 
 /** Opens the device's key database of the app at `directory`. Rejects with `storage-unavailable` when the browser keeps nothing. */
 export async function openKeyDatabase(directory: string): Promise<KeyDatabase> {
@@ -72,13 +89,14 @@ export async function openKeyDatabase(directory: string): Promise<KeyDatabase> {
 	return new DeviceKeyDatabase(
 		await storing(() =>
 			openDB<Schema>(name, VERSION, {
-				upgrade: (database, oldVersion) => {
-					if (oldVersion < 1) {
+				upgrade: (database, from) => {
+					if (from < 1) {
 						database.createObjectStore('accounts', { keyPath: 'did' });
 						database.createObjectStore('current');
 						database.createObjectStore('nodes', { keyPath: 'id' });
 					}
-					if (oldVersion < 2) database.createObjectStore('ends', { autoIncrement: true });
+					if (from < 2) database.createObjectStore('ends', { autoIncrement: true });
+					if (from < 3) database.createObjectStore('jobs', { keyPath: 'id' });
 				},
 				// A newer app wants to change the shape: keys are held in memory by now, so stepping aside costs this tab nothing.
 				blocking: (_current, _blocked, event) => {
@@ -170,6 +188,23 @@ class DeviceKeyDatabase implements KeyDatabase {
 		});
 	}
 
+	async keepJob(record: JobKeyRecord): Promise<void> {
+		await storing(async () => {
+			const transaction = this.#database.transaction('jobs', 'readwrite');
+			const all = (await transaction.store.getAll()).sort((a, b) => b.createdAt - a.createdAt);
+			const old = all.slice(MAX_JOB_KEYS - 1).map(({ id }) => transaction.store.delete(id));
+			await Promise.all([transaction.store.put(record), ...old, transaction.done]);
+		});
+	}
+
+	job(id: string): Promise<JobKeyRecord | undefined> {
+		return storing(async () => readable(await this.#database.get('jobs', id)));
+	}
+
+	async dropJob(id: string): Promise<void> {
+		await storing(() => this.#database.delete('jobs', id));
+	}
+
 	close(): void {
 		this.#database.close();
 	}
@@ -181,6 +216,7 @@ export class SessionKeyDatabase implements KeyDatabase {
 	readonly #others = new Map<string, AccountRecord>();
 	readonly #nodes = new Map<string, NodeRecord>();
 	readonly #ends: KeptEnd[] = [];
+	readonly #jobs = new Map<string, JobKeyRecord>();
 
 	account(): Promise<AccountRecord | undefined> {
 		return Promise.resolve(this.#account);
@@ -220,7 +256,24 @@ export class SessionKeyDatabase implements KeyDatabase {
 		return Promise.resolve();
 	}
 
+	keepJob(record: JobKeyRecord): Promise<void> {
+		this.#jobs.set(record.id, record);
+		const [oldest] = this.#jobs.keys();
+		if (oldest !== undefined && this.#jobs.size > MAX_JOB_KEYS) this.#jobs.delete(oldest);
+		return Promise.resolve();
+	}
+
+	job(id: string): Promise<JobKeyRecord | undefined> {
+		return Promise.resolve(this.#jobs.get(id));
+	}
+
+	dropJob(id: string): Promise<void> {
+		this.#jobs.delete(id);
+		return Promise.resolve();
+	}
+
 	close(): void {
+		this.#jobs.clear();
 		this.#nodes.clear();
 		this.#account = undefined;
 	}

@@ -3,6 +3,7 @@ import type { EndableKeys, Identity, KeptEnd, MovableKeys, OpenedBackup, Signer 
 import { revoke, succeed } from '#lib/protocol/account-end.ts';
 import { certify, nodeCertificate } from '#lib/protocol/certificate.ts';
 import { formatPeerId } from '#lib/protocol/did.ts';
+import { toHex } from '#lib/protocol/encode.ts';
 import { read } from '#lib/protocol/envelope.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
 import { CLOCK_SKEW_MS } from '#lib/protocol/limits.ts';
@@ -16,7 +17,7 @@ import {
 	type KeyDatabase,
 	type NodeRecord
 } from './database.ts';
-import { newMaterial, signerOf, type FillRandom } from './material.ts';
+import { newMaterial, signerOf, type FillRandom, type KeyMaterial } from './material.ts';
 import { provenSubtle } from './native.ts';
 import { claimNode, type Claim } from './pool.ts';
 
@@ -90,6 +91,8 @@ class BrowserKeys implements DeviceKeys {
 	#kept: Identity['kept'];
 	#identity: Promise<Identity> | undefined;
 	#claim: Claim | undefined;
+	/** What the keys of this page's jobs are made of, to be kept when one asks for it. */
+	readonly #jobs = new WeakMap<Signer, KeyMaterial>();
 
 	constructor(
 		init: KeysInit,
@@ -113,7 +116,26 @@ class BrowserKeys implements DeviceKeys {
 	}
 
 	async jobKey(): Promise<Signer> {
-		return signerOf(await newMaterial(this.#native, this.#platform.random), this.#native);
+		const material = await newMaterial(this.#native, this.#platform.random);
+		const signer = signerOf(material, this.#native);
+		this.#jobs.set(signer, material);
+		return signer;
+	}
+
+	async keepJobKey(key: Signer): Promise<void> {
+		const material = this.#jobs.get(key);
+		if (material === undefined) return;
+		const record = { id: toHex(key.publicKey), createdAt: this.#init.now(), material };
+		await this.#database.keepJob(record).catch(() => undefined);
+	}
+
+	async keptJobKey(publicKey: Uint8Array): Promise<Signer | undefined> {
+		const record = await this.#database.job(toHex(publicKey)).catch(() => undefined);
+		return record && signerOf(record.material, this.#native);
+	}
+
+	async dropJobKey(publicKey: Uint8Array): Promise<void> {
+		await this.#database.dropJob(toHex(publicKey)).catch(() => undefined);
 	}
 
 	async exportAccount(passphrase: string): Promise<Uint8Array> {

@@ -190,6 +190,17 @@ export interface App {
 	answerHere(wish: Wish, signal: AbortSignal): AsyncIterable<LocalEvent>;
 	/** Answers over the mesh, starting it first when needed. `policy` is what departs from the usual one: `hedge`, say. */
 	answerByMesh(wish: Wish, signal: AbortSignal, policy?: Partial<ExecutionPolicy>): AsyncIterable<OriginateEvent>;
+	/** Messages whose answers over the mesh some page began and none has ended; one of them may still be written by another tab. */
+	unfinished(): Promise<readonly string[]>;
+	/**
+	 * Goes on with the answer to a message that a page before this one began (docs/decisions/reattach.md); yields nothing when there is none
+	 * to go on with. `shown` is the answer as it is kept. The caller holds the answer's lock.
+	 */
+	reattach(
+		message: string,
+		shown: { readonly tokens: readonly number[]; readonly text: string },
+		signal: AbortSignal
+	): AsyncIterable<OriginateEvent>;
 	/** Joins the mesh without asking or contributing (so that offers become visible). */
 	joinMesh(): Promise<void>;
 	/** Lends a model of this device, the built-in one unless said otherwise. Refusals of loading, and `not-verifiable`, `insecure-context`. */

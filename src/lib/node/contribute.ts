@@ -14,6 +14,7 @@ import { advertise } from './advertise.ts';
 import { Desk } from './desk.ts';
 import type { ContributeEvent } from './events.ts';
 import { execute } from './execute.ts';
+import { KeptJobs } from './kept.ts';
 import { OpenBids } from './open-bids.ts';
 import type { ExecutorPorts } from './ports.ts';
 import { Tender, type Offering } from './tender.ts';
@@ -59,6 +60,7 @@ export function contribute(
 	const stopping = new AbortController();
 	const tender = new Tender(ports, terms, desk, bids, tell, stopping.signal);
 	const running = new Map<Promise<void>, PeerId>();
+	const kept = new KeptJobs(ports);
 	const undo: (() => void)[] = [];
 	let offering: Offering | undefined;
 	let paused = false;
@@ -75,7 +77,7 @@ export function contribute(
 	const serve = (channel: Channel) => {
 		const ofPeer = [...running.values()].filter((peer) => peer === channel.peer).length;
 		if (stopping.signal.aborted || running.size >= MAX_CHANNELS || ofPeer >= MAX_CHANNELS_PEER) return channel.abort();
-		const work = execute(channel, (job) => bids.take(job), desk, ports, stopping.signal, tell);
+		const work = execute(channel, (job) => bids.take(job), desk, ports, stopping.signal, tell, kept);
 		running.set(work, channel.peer);
 		void work.finally(() => running.delete(work));
 	};
@@ -114,6 +116,7 @@ export function contribute(
 			stopping.abort();
 			desk.close();
 			await Promise.allSettled(running.keys());
+			kept.clear();
 		},
 		get load() {
 			return { ...desk.load, bids: bids.size };

@@ -17,6 +17,8 @@ import { toHex } from '#lib/protocol/encode.ts';
 import { Asker } from './asker.ts';
 import type { ContributeEvent } from './events.ts';
 import type { Inbox, JobMail } from './inbox.ts';
+import type { KeptJobs } from './kept.ts';
+import { Line, type Said } from './line.ts';
 import { sealReceipt, type Ending } from './outcome.ts';
 import type { ExecutorPorts } from './ports.ts';
 import { keepPartial, keepSealed, quietly } from './record.ts';
@@ -35,8 +37,6 @@ export interface Terms {
 
 /** Checkpoints that may wait for their acknowledgement before the engine pauses: what a silent asker can gain. */
 const UNACKNOWLEDGED = 2;
-/** Without an acknowledgement for this long the asker counts as gone. */
-const ACKNOWLEDGE_MS = 10_000;
 /** How long the receipt waits for its countersignature. */
 const COUNTERSIGN_MS = 5_000;
 /** Codes that are the engine's own failure: the asker is still there and gets a receipt that says so. */
@@ -48,29 +48,41 @@ const ENGINE_CODES: readonly Code[] = [
 	'out-of-memory'
 ];
 
-/** Runs the job to its receipt; resolves to whether its asker signed it too. Refusals mean that the channel is of no more use; what was earned until then is kept. */
+/**
+ * Runs the job to its receipt; resolves to whether its asker signed it too. Refusals mean that the asker is gone; what was earned until then is
+ * kept. An asker that is only away may come back through `kept`, also after this has returned: `late` is called when it signs then.
+ */
 export async function deliver(
 	terms: Terms,
 	channel: Channel,
 	inbox: Inbox<JobMail>,
 	ports: ExecutorPorts,
 	stopping: AbortSignal,
-	tell: (event: ContributeEvent) => void
+	tell: (event: ContributeEvent) => void,
+	kept: KeptJobs,
+	late: () => void
 ): Promise<boolean> {
 	const stop = new AbortController();
 	const give = () => stop.abort();
 	stopping.addEventListener('abort', give, { once: true });
 	if (stopping.aborted) give();
-	const asker = new Asker(terms.assignment, ports, give);
-	void asker.attend(inbox);
-	const answer = new Delivery(terms, channel, ports);
+	const { continueFrom } = terms.assignment.body;
+	const line = new Line(channel, { tokens: continueFrom.length, chain: chainStart(terms.assignment.bodyBytes) });
+	const asker = new Asker(terms.assignment, line, ports, {
+		stop: give,
+		away: () => void keepClaim(asker, terms, ports)
+	});
+	const seat = { terms, peer: channel.peer, asker, line };
+	const answer = new Delivery(terms, line, ports);
 	const startedAt = ports.clock.now();
 	const job = toHex(terms.assignment.body.job);
 	tell({ type: 'started', job, sameAccount: terms.sameAccount });
 	try {
 		await channel.send((await accepted(terms, ports)).bytes);
+		kept.open(seat);
+		void asker.attend(inbox);
 		void note(terms, ports, startedAt, { state: 'running' });
-		const { ending, end } = await run(answer, asker, terms, ports, stop.signal, (tokens) =>
+		const { ending, end } = await run(answer, asker, terms, ports, stop, (tokens) =>
 			tell({ type: 'progress', job, tokens })
 		);
 		const outcome = { ...answer.result(), ending, end, startedAt, endedAt: ports.clock.now() };
@@ -86,14 +98,26 @@ export async function deliver(
 			code: ending.code
 		});
 		tell({ type: 'ended', job, status: ending.status, tokens: answer.count, price, receipt: cid, code: ending.code });
-		return await handOver(receipt, asker, terms, channel, ports);
+		await sayReceipt(receipt, answer, ports);
+		const settle = () => countersigned(receipt, asker, terms, line, ports);
+		const settled = await settle();
+		if (settled === 'away') {
+			kept.keep(seat, async () => {
+				const then = await settle();
+				if (then === 'signed') late();
+				return then !== 'away';
+			});
+		}
+		return settled === 'signed';
 	} catch (error) {
 		const code = codeOf(error);
 		const receipt = await keepClaim(asker, terms, ports);
 		await note(terms, ports, startedAt, { state: 'partial', tokens: answer.count, receipt, code });
 		tell({ type: 'ended', job, status: 'partial', tokens: answer.count, price: 0, receipt, code });
+		line.abort();
 		throw error;
 	} finally {
+		kept.close(seat);
 		stopping.removeEventListener('abort', give);
 	}
 }
@@ -104,7 +128,7 @@ async function run(
 	asker: Asker,
 	terms: Terms,
 	ports: ExecutorPorts,
-	stop: AbortSignal,
+	stop: AbortController,
 	progress: (tokens: number) => void
 ): Promise<{ readonly ending: Ending; readonly end: GenerateEnd | undefined }> {
 	const { turns, continueFrom, sampling, minTokens, maxTokens } = terms.assignment.body;
@@ -112,8 +136,9 @@ async function run(
 	const scope = terms.sameAccount ? { cacheScope: 'account' } : {};
 	const steps = ports.engine.generate(
 		{ turns, continueFrom, sampling, minTokens, maxTokens, seed: terms.seed, ...scope },
-		stop
+		stop.signal
 	);
+	let overdue = false;
 	try {
 		for (;;) {
 			const next = await steps.next().catch((error: unknown) => ({ failed: codeOf(error) }));
@@ -122,18 +147,21 @@ async function run(
 				if (!ENGINE_CODES.includes(next.failed)) throw new Refusal(next.failed, 'engine');
 				return { ending: { status: 'failed', code: next.failed }, end: undefined };
 			}
-			if (next.done === true) return { ending: endingOf(next.value, asker), end: next.value };
+			if (next.done === true) return { ending: endingOf(next.value, asker, overdue), end: next.value };
 			const checkpoint = await answer.send(next.value);
 			if (checkpoint === undefined) continue;
 			asker.waiting.set(checkpoint.cid.toString(), checkpoint);
 			progress(answer.count);
 			// Should this tab be killed in the middle, what it has earned stands on its disk.
 			await keepClaim(asker, terms, ports);
-			const heard = await asker.until(() => asker.waiting.size <= UNACKNOWLEDGED || stop.aborted, ACKNOWLEDGE_MS);
-			if (!heard && asker.gone === undefined) throw new Refusal('no-acknowledgement');
+			if (await asker.credit(UNACKNOWLEDGED, stop.signal)) continue;
+			if (asker.away === undefined) throw new Refusal('no-acknowledgement');
+			// Others want the engine; what was answered is sealed, and waits.
+			overdue = true;
+			stop.abort();
 		}
 	} finally {
-		// Ends the engine's run also when the channel broke in the middle.
+		// Ends the engine's run also when the asker left in the middle.
 		await steps.return(ABANDONED).catch(() => undefined);
 	}
 }
@@ -148,8 +176,9 @@ const ABANDONED: GenerateEnd = {
 	decodeMs: 0
 };
 
-function endingOf(end: GenerateEnd, asker: Asker): Ending {
+function endingOf(end: GenerateEnd, asker: Asker, overdue: boolean): Ending {
 	if (asker.cancelled) return { status: 'cancelled', code: undefined };
+	if (overdue) return { status: 'partial', code: 'no-acknowledgement' };
 	// Our own person stopped contributing: the asker gets what there is.
 	return end.reason === 'aborted' ? { status: 'partial', code: 'aborted' } : { status: 'success', code: undefined };
 }
@@ -157,7 +186,7 @@ function endingOf(end: GenerateEnd, asker: Asker): Ending {
 /** The answer as it goes out: frames, the chain over them, a checkpoint at every interval. */
 class Delivery {
 	readonly #terms: Terms;
-	readonly #channel: Channel;
+	readonly #line: Line;
 	readonly #ports: ExecutorPorts;
 	readonly #tokens: number[] = [];
 	#text = '';
@@ -165,9 +194,9 @@ class Delivery {
 	#leaves: Uint8Array[] = [];
 	#last: Signed<Checkpoint> | undefined;
 
-	constructor(terms: Terms, channel: Channel, ports: ExecutorPorts) {
+	constructor(terms: Terms, line: Line, ports: ExecutorPorts) {
 		this.#terms = terms;
-		this.#channel = channel;
+		this.#line = line;
 		this.#ports = ports;
 		this.#chain = chainStart(terms.assignment.bodyBytes);
 	}
@@ -184,16 +213,22 @@ class Delivery {
 	async send(step: Step): Promise<Signed<Checkpoint> | undefined> {
 		const { job, epoch } = this.#terms.assignment.body;
 		const frame = { job, epoch, sequence: this.count, position: step.position, tokens: [step.token], text: step.text };
-		await this.#channel.send(encodeFrame(frame));
 		this.#tokens.push(step.token);
 		this.#text += step.text;
 		this.#chain = chainNext(this.#chain, frame);
 		this.#leaves.push(logitsLeaf(step));
+		await this.say('word', encodeFrame(frame));
 		if (this.count % CHECKPOINT_TOKENS !== 0) return undefined;
 		this.#last = await seal(checkpointKind, this.#checkpoint(), this.#ports.identity.node);
 		this.#leaves = [];
-		await this.#channel.send(this.#last.bytes);
+		await this.say('checkpoint', this.#last.bytes);
 		return this.#last;
+	}
+
+	/** Says something that stands behind every word so far. */
+	async say(kind: Said['kind'], bytes: Uint8Array): Promise<void> {
+		const tokens = this.#terms.assignment.body.continueFrom.length + this.count;
+		await this.#line.say({ kind, tokens, chain: this.#chain, bytes });
 	}
 
 	#checkpoint(): Checkpoint {
@@ -220,28 +255,33 @@ async function accepted(terms: Terms, ports: ExecutorPorts) {
 	return seal(jobStatus, body, ports.identity.node);
 }
 
+async function sayReceipt(receipt: Signed<ExecutionReceipt>, answer: Delivery, ports: ExecutorPorts): Promise<void> {
+	const { job, epoch } = receipt.body;
+	const available = { job, epoch, receipt: receipt.cid, issuedAt: ports.clock.now(), extensions: {} };
+	await answer.say('end', (await seal(receiptAvailable, available, ports.identity.node)).bytes);
+	await answer.say('end', receipt.bytes);
+}
+
 /**
- * Sends the receipt and waits for the other signature. Without one it stands with one signature, which is said where it is shown, and the last
- * acknowledged checkpoint beside it: by then the asker has the whole answer, and what it gains by keeping its signature back is the last interval.
+ * Waits for the other signature. Without one the receipt stands with one signature, which is said where it is shown, and the last
+ * acknowledged checkpoint beside it: by then the asker has the whole answer, and what it gains by keeping its signature back is the last
+ * interval.
  */
-async function handOver(
+async function countersigned(
 	receipt: Signed<ExecutionReceipt>,
 	asker: Asker,
 	terms: Terms,
-	channel: Channel,
+	line: Line,
 	ports: ExecutorPorts
-): Promise<boolean> {
-	const { job, epoch } = receipt.body;
-	const available = { job, epoch, receipt: receipt.cid, issuedAt: ports.clock.now(), extensions: {} };
-	await channel.send((await seal(receiptAvailable, available, ports.identity.node)).bytes);
-	await channel.send(receipt.bytes);
-	await asker.until(() => asker.countersignature !== undefined, COUNTERSIGN_MS);
+): Promise<'signed' | 'unsigned' | 'away'> {
+	await asker.until(() => asker.countersignature !== undefined || asker.away !== undefined, COUNTERSIGN_MS);
 	const { countersignature } = asker;
 	const signed = countersignature?.cid.equals(receipt.cid) === true;
 	if (signed) await keepSealed({ receipt, countersignature, replaces: asker.kept }, 'executor', ports);
 	else await keepClaim(asker, terms, ports);
-	await channel.close();
-	return signed;
+	if (countersignature === undefined && asker.away !== undefined && asker.gone === undefined) return 'away';
+	await line.close();
+	return signed ? 'signed' : 'unsigned';
 }
 
 /** Keeps the last acknowledged checkpoint, in place of the one kept before: what is claimable when either side vanishes. Returns its CID. */

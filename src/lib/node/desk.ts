@@ -46,6 +46,8 @@ export interface Place {
 	done(): void;
 	/** Remembers of its asker how a job ended that had the engine. */
 	learn(outcome: Outcome): void;
+	/** Its asker was away at the end and has come back and signed. What was charged to it meanwhile stays. */
+	signedLate(): void;
 }
 
 /** How a job ended that had the engine. */
@@ -147,7 +149,10 @@ export class Desk {
 			turn: promise,
 			waitMs: () => Math.ceil(waitOf(this.#queue, request, clock.monotonic())),
 			done: () => this.#done(request),
-			learn: (outcome) => this.#learn(wanted, outcome)
+			learn: (outcome) => this.#learn(wanted, outcome),
+			signedLate: () => {
+				if (!wanted.sameAccount) this.#askers = kept(this.#askers, peer, clock.monotonic());
+			}
 		};
 	}
 

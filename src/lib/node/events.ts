@@ -34,6 +34,10 @@ export type OriginateEvent =
 	| { readonly type: 'accepted' }
 	/** By policy (`hedge`) somebody else answers beside the first: it reads the prompt too, and is paid what it delivers. */
 	| { readonly type: 'standby'; readonly executor: ExecutorFacts }
+	/** Another page began this answer; its executor is looked for. `reattached` follows, or what follows the loss of an executor. */
+	| { readonly type: 'reattaching'; readonly executor: ExecutorFacts }
+	/** It goes on: `words` follow from `position` on. */
+	| { readonly type: 'reattached'; readonly position: number }
 	/** `tokens` and `text` are new; `position` is that of the first of them. */
 	| { readonly type: 'words'; readonly text: string; readonly tokens: readonly number[]; readonly position: number }
 	/** A checkpoint was verified and acknowledged; `receipt` is the CID of what is now claimable. */
@@ -65,6 +69,14 @@ export type OriginateEvent =
 	| { readonly type: 'lost'; readonly code: Code; readonly tokens: number; readonly receipt: string | undefined }
 	/** Nothing was answered. `retryMs`: with `busy`, after which time asking again makes sense. */
 	| { readonly type: 'failed'; readonly code: Code; readonly retryMs?: number | undefined };
+
+/** Words that came once more after a reload: on the screen already, not in the job's own record. */
+export interface Again {
+	readonly type: 'again';
+	readonly text: string;
+	readonly tokens: readonly number[];
+	readonly position: number;
+}
 
 /** What a contributing node tells its screen. Never a text. */
 export type ContributeEvent =

@@ -4,6 +4,8 @@
  *
  * How it would be cheated: terms it never bid, a second assignment of the same job, another epoch's messages, a forged acknowledgement,
  * or an asker that reads and never acknowledges. What it can lose is two checkpoints' work.
+ *
+ * A channel may also begin with the word of an asker that comes back to a job it has here (docs/decisions/reattach.md).
  */
 import type { Channel } from '#lib/ports/mesh.ts';
 import { assignJob } from '#lib/protocol/assignment.ts';
@@ -11,8 +13,10 @@ import { seedOf } from '#lib/protocol/bid.ts';
 import { nodeCertificate } from '#lib/protocol/certificate.ts';
 import { parsePeerId } from '#lib/protocol/did.ts';
 import { equalBytes } from '#lib/protocol/encode.ts';
-import { open, seal, type Signed } from '#lib/protocol/envelope.ts';
+import { open, peek, seal, type Signed } from '#lib/protocol/envelope.ts';
 import { codeOf, Refusal, retryMsOf } from '#lib/protocol/errors.ts';
+import { MAX_CHANNEL_MESSAGE } from '#lib/protocol/limits.ts';
+import { reattachJob } from '#lib/protocol/reattach.ts';
 import { jobStatus } from '#lib/protocol/status.ts';
 import { toHex } from '#lib/protocol/encode.ts';
 import type { AssignJob } from '#lib/protocol/assignment.ts';
@@ -20,6 +24,7 @@ import { deliver, type Terms } from './deliver.ts';
 import type { Desk, Place, Wanted } from './desk.ts';
 import type { ContributeEvent } from './events.ts';
 import { Inbox, pour, type JobMail } from './inbox.ts';
+import type { KeptJobs } from './kept.ts';
 import type { OpenBid } from './open-bids.ts';
 import type { ExecutorPorts } from './ports.ts';
 import { waitTurn } from './wait-turn.ts';
@@ -34,15 +39,24 @@ export async function execute(
 	desk: Desk,
 	ports: ExecutorPorts,
 	stopping: AbortSignal,
-	tell: (event: ContributeEvent) => void
+	tell: (event: ContributeEvent) => void,
+	kept: KeptJobs
 ): Promise<void> {
 	const inbox = new Inbox<JobMail>(ports.clock);
 	void pour(channel, inbox);
 	try {
 		const mail = await inbox.take(ASSIGN_MS);
 		if (mail?.type !== 'message') throw new Refusal('stalled', 'no assignment');
+		if (peek(mail.bytes, MAX_CHANNEL_MESSAGE).type === reattachJob.type) {
+			const request = await open(reattachJob, mail.bytes, ports.crypto);
+			await kept.reattach(request, channel, inbox).catch(async (error: unknown) => {
+				await decline(request.body, error, channel, ports);
+				throw error;
+			});
+			return;
+		}
 		const assignment = await open(assignJob, mail.bytes, ports.crypto);
-		await serve(assignment, channel, inbox, take, desk, ports, stopping, tell);
+		await serve(assignment, channel, inbox, take, desk, ports, stopping, tell, kept);
 	} catch (error) {
 		if (codeOf(error) === 'internal') ports.log('execute-failed', { error: String(error) });
 		tell({ type: 'refused', code: codeOf(error) });
@@ -59,7 +73,8 @@ async function serve(
 	desk: Desk,
 	ports: ExecutorPorts,
 	stopping: AbortSignal,
-	tell: (event: ContributeEvent) => void
+	tell: (event: ContributeEvent) => void,
+	kept: KeptJobs
 ): Promise<void> {
 	let place: Place | undefined;
 	let ended: Extract<ContributeEvent, { type: 'ended' }> | undefined;
@@ -68,14 +83,15 @@ async function serve(
 		const terms = await agreeOn(assignment, channel, take, ports);
 		place = desk.enter(wanted(terms, channel));
 		await waitTurn(place, assignment, channel, inbox, ports, stopping);
-		acknowledged = await deliver(terms, channel, inbox, ports, stopping, (event) => {
+		const heard = (event: ContributeEvent) => {
 			// The engine is free now; the receipt may still be on its way.
 			if (event.type === 'ended') {
 				ended = event;
 				place?.done();
 			}
 			tell(event);
-		});
+		};
+		acknowledged = await deliver(terms, channel, inbox, ports, stopping, heard, kept, () => place?.signedLate());
 	} catch (error) {
 		if (ended === undefined) await decline(assignment.body, error, channel, ports);
 		throw error;

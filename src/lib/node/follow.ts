@@ -2,7 +2,7 @@
 import { codeOf } from '#lib/protocol/errors.ts';
 import { sameClass } from '#lib/protocol/model.ts';
 import type { Wish } from './app.ts';
-import type { OriginateEvent } from './events.ts';
+import type { Again, OriginateEvent } from './events.ts';
 import { facts, type HiredJob } from './hire.ts';
 import type { NodePorts } from './ports.ts';
 import { lossOf, Race, type Left, type Loss } from './race.ts';
@@ -19,7 +19,7 @@ export async function* follow(
 	spares: Spares,
 	ports: NodePorts,
 	signal: AbortSignal
-): AsyncGenerator<OriginateEvent, Left | undefined, void> {
+): AsyncGenerator<OriginateEvent | Again, Left | undefined, void> {
 	const race = new Race(hired, wish, spares, ports, signal);
 	yield { type: 'accepted' };
 	try {
@@ -47,7 +47,7 @@ async function* hear(
 	runner: Runner,
 	race: Race,
 	ports: NodePorts
-): AsyncGenerator<OriginateEvent, Loss | 'finished' | undefined, void> {
+): AsyncGenerator<OriginateEvent | Again, Loss | 'finished' | undefined, void> {
 	const { hearing, hired } = runner;
 	try {
 		const mail = hired.inbox.poll();
@@ -56,10 +56,13 @@ async function* hear(
 		if (heard?.type === 'frame') {
 			const words = race.show(runner);
 			if (words !== undefined) yield words;
+			else if (hired.resumed !== undefined) yield { ...heard.frame, type: 'again' };
 		} else if (heard?.type === 'checkpoint') {
 			// Those of a standby are kept, but the answer's proof is the leader's.
 			if (runner === race.runners[0])
 				yield { type: 'checkpoint', tokens: hearing.position, receipt: heard.cid.toString() };
+			// Only now: by then the record has it (record.ts), and what is acknowledged is never asked for again.
+			await hearing.acknowledge();
 		} else if (heard?.type === 'receipt') {
 			const { status } = heard.receipt.body;
 			const whole = status === 'cancelled' || (status === 'success' && hearing.position >= race.position);

@@ -4,7 +4,12 @@
  * Once it is cut off, because another goes on, its words are refused, and what can still come of it is the receipt for what was shown.
  */
 import { commit, jobCancel, type JobCancel } from '#lib/protocol/assignment.ts';
-import { acknowledgement, checkpoint as checkpointKind, type Acknowledgement } from '#lib/protocol/checkpoint.ts';
+import {
+	acknowledgement,
+	checkpoint as checkpointKind,
+	type Acknowledgement,
+	type Checkpoint
+} from '#lib/protocol/checkpoint.ts';
 import { decodeCanonical, equalBytes, type Link } from '#lib/protocol/encode.ts';
 import { open, seal, sealBytes, type Signed } from '#lib/protocol/envelope.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
@@ -26,7 +31,7 @@ import { agree, receive, type Transcript } from './transcript.ts';
 /** What a message brought; undefined for one that says nothing the receipt will not say. */
 export type Heard =
 	| { readonly type: 'frame'; readonly frame: Frame }
-	/** Verified, acknowledged and kept. */
+	/** Verified; to be acknowledged. */
 	| { readonly type: 'checkpoint'; readonly cid: Link }
 	/** Checked, countersigned and kept; the channel is closed. */
 	| { readonly type: 'receipt'; readonly receipt: Signed<ExecutionReceipt> };
@@ -38,6 +43,8 @@ export class Hearing {
 	#text = '';
 	#transcript: Transcript;
 	#acknowledged: Link | undefined;
+	/** Verified and not acknowledged yet. */
+	#owed: Signed<Checkpoint> | undefined;
 	#cancelled = false;
 	#cut = false;
 
@@ -58,6 +65,12 @@ export class Hearing {
 			checked: continueFrom.length,
 			lastCheckpoint: undefined
 		};
+		if (hired.resumed === undefined) return;
+		const { transcript, tokens, text } = hired.resumed;
+		this.#transcript = transcript;
+		this.#tokens.push(...tokens);
+		this.#text = text;
+		this.#acknowledged = transcript.lastCheckpoint;
 	}
 
 	/** Answer position reached, continued tokens counted in. */
@@ -128,25 +141,33 @@ export class Hearing {
 		return { type: 'frame', frame };
 	}
 
-	async #checkpoint(bytes: Uint8Array): Promise<Heard> {
+	/**
+	 * Keeps the newest checkpoint and tells the executor so. To be called once the words it covers are kept: whoever finds a checkpoint
+	 * finds them too, and one that is not found is sent again. Refusals of `channel.send`.
+	 */
+	async acknowledge(): Promise<void> {
+		const signed = this.#owed;
+		this.#owed = undefined;
+		if (signed === undefined) return;
 		const { hired } = this;
+		const acknowledgement = await this.#acknowledgement(signed.cid);
+		const { signed: bid } = hired.executor;
+		const startPosition = this.#transcript.start;
+		const partial = { checkpoint: signed, acknowledgement, bid, startPosition, replaces: this.#replaced() };
+		await keepPartial(partial, 'originator', this.#ports);
+		this.#acknowledged = signed.cid;
+		await hired.channel.send(acknowledgement.bytes);
+	}
+
+	async #checkpoint(bytes: Uint8Array): Promise<Heard> {
 		const signed = await open(checkpointKind, bytes, this.#ports.crypto);
 		this.#fromExecutor(signed);
 		this.#transcript = agree(this.#transcript, signed.body, signed.cid);
-		const answer = await this.#acknowledge(signed.cid);
-		await hired.channel.send(answer.bytes);
-		const { signed: bid } = hired.executor;
-		const startPosition = this.#transcript.start;
-		await keepPartial(
-			{ checkpoint: signed, acknowledgement: answer, bid, startPosition, replaces: this.#replaced() },
-			'originator',
-			this.#ports
-		);
-		this.#acknowledged = signed.cid;
+		this.#owed = signed;
 		return { type: 'checkpoint', cid: signed.cid };
 	}
 
-	async #acknowledge(checkpoint: Link): Promise<Signed<Acknowledgement>> {
+	async #acknowledgement(checkpoint: Link): Promise<Signed<Acknowledgement>> {
 		const { job, epoch, position, chain } = this.#transcript;
 		const issuedAt = this.#ports.clock.now();
 		const body: Acknowledgement = { job, epoch, checkpoint, tokens: position, chain, issuedAt, extensions: {} };

@@ -14,6 +14,7 @@ import type { RankedJob, SignedBid } from './bidding.ts';
 import type { ExecutorFacts, OriginateEvent } from './events.ts';
 import { Inbox, pour, within, type JobMail } from './inbox.ts';
 import type { NodePorts } from './ports.ts';
+import type { Transcript } from './transcript.ts';
 
 /** A job that an executor has accepted. */
 export interface HiredJob {
@@ -31,6 +32,19 @@ export interface HiredJob {
 	readonly startedFrom: number;
 	/** What earlier executors of the job can prove, oldest first. */
 	readonly parts: readonly Part[];
+	/** When another page of this profile began it: what that page had heard and shown. */
+	readonly resumed?: Resumed;
+}
+
+/** What one page leaves to the next. */
+export interface Resumed {
+	readonly transcript: Transcript;
+	/** Of this executor, up to the transcript's position. */
+	readonly tokens: readonly number[];
+	readonly text: string;
+	/** Every token of the answer that was shown, and the text since this executor began; may be longer than what was kept of its frames. */
+	readonly shown: { readonly tokens: readonly number[]; readonly text: string };
+	readonly attempt: number;
 }
 
 /** Where an executor begins; earlier executors of the job leave it to the next. */
@@ -187,13 +201,13 @@ export async function assign(
  * The executor's nonce out of its `accepted`, which may come after a time in its queue. Refusals: its own code (`busy` with when to come back),
  * `declined`, `stalled`, `terms-differ`, `aborted`, or why the channel ended.
  */
-async function acceptance(
+export async function acceptance(
 	inbox: Inbox<JobMail>,
 	heard: SignedBid,
 	assigned: AssignJob,
 	ports: NodePorts,
-	patienceMs: number,
-	queued: (waitMs: number) => void
+	patienceMs = QUEUE_MS,
+	queued: (waitMs: number) => void = () => undefined
 ): Promise<Uint8Array> {
 	const { clock, crypto } = ports;
 	const end = clock.monotonic() + patienceMs;

@@ -30,14 +30,10 @@ export async function* originate(
 	try {
 		const job = await announce(wish, policy, ports);
 		record = recordJob(job, wish, ports);
-		const engaged = yield* listen(record, engage(job, wish, ports, signal));
-		spares = new Spares(engaged.ranked, wish, ports);
-		let hired: HiredJob | undefined = engaged.hired;
+		const { ranked, hired } = yield* listen(record, engage(job, wish, ports, signal));
+		spares = new Spares(ranked, wish, ports);
 		spares.hired(hired);
-		while (hired !== undefined) {
-			const left: Left | undefined = yield* listen(record, follow(hired, wish, spares, ports, signal));
-			hired = left && (yield* listen(record, handOver(left, wish, spares, ports, signal)));
-		}
+		yield* carryOn(hired, undefined, wish, spares, record, ports, signal);
 	} catch (error) {
 		const failed: OriginateEvent = { type: 'failed', code: codeOf(error), retryMs: retryMsOf(error) };
 		if (codeOf(error) === 'internal') ports.log('originate-failed', { error: String(error) });
@@ -45,5 +41,26 @@ export async function* originate(
 		yield failed;
 	} finally {
 		spares?.close();
+	}
+}
+
+/** From one executor to the next until the job ends: an executor that has it, or what one has left. */
+export async function* carryOn(
+	first: HiredJob | undefined,
+	left: Left | undefined,
+	wish: Wish,
+	spares: Spares,
+	record: JobRecord,
+	ports: NodePorts,
+	signal: AbortSignal
+): AsyncGenerator<OriginateEvent, void, void> {
+	let [hired, lost] = [first, left];
+	while (hired !== undefined || lost !== undefined) {
+		if (hired !== undefined) {
+			void record.hired(hired);
+			lost = yield* listen(record, follow(hired, wish, spares, ports, signal));
+		}
+		hired = lost && (yield* listen(record, handOver(lost, wish, spares, ports, signal)));
+		lost = undefined;
 	}
 }

@@ -2,7 +2,7 @@
 import type { Clock } from '#lib/ports/clock.ts';
 import type { Crypto } from '#lib/ports/crypto.ts';
 import type { Engine } from '#lib/ports/engine.ts';
-import type { Identity, Signer } from '#lib/ports/keys.ts';
+import type { Identity, Keys, Signer } from '#lib/ports/keys.ts';
 import type { Log } from '#lib/ports/log.ts';
 import type { Mesh, PeerId } from '#lib/ports/mesh.ts';
 import type { Random } from '#lib/ports/random.ts';
@@ -14,6 +14,8 @@ export interface NodePorts {
 	readonly identity: Identity;
 	/** A fresh key for one job. */
 	readonly jobKey: () => Promise<Signer>;
+	/** Those of running jobs, over a reload. */
+	readonly jobKeys: Pick<Keys, 'keepJobKey' | 'keptJobKey' | 'dropJobKey'>;
 	readonly crypto: Crypto;
 	readonly clock: Clock;
 	readonly random: Random;

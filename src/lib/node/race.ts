@@ -74,7 +74,8 @@ export class Race {
 		this.#spares = spares;
 		this.#ports = ports;
 		this.#joined = new Inbox<Runner>(ports.clock);
-		this.#shown = { tokens: [...run.continueFrom], text: '' };
+		const { tokens, text } = first.resumed?.shown ?? { tokens: run.continueFrom, text: '' };
+		this.#shown = { tokens: [...tokens], text };
 		this.#parts = first.parts;
 		this.#predecessors = run.predecessors;
 		this.runners = [new Runner(first, 0, ports)];

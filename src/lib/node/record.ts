@@ -1,25 +1,35 @@
 /** What a job leaves in the node's tables, so that a reload or a crash loses nothing but the stream itself. */
-import type { OriginatedJob, ReceiptRecord } from '#lib/ports/store.ts';
+import type { OriginatedJob, ReceiptRecord, Unfinished } from '#lib/ports/store.ts';
+import { jobAnnouncement } from '#lib/protocol/announcement.ts';
 import type { JobBid } from '#lib/protocol/bid.ts';
 import type { Acknowledgement, Checkpoint } from '#lib/protocol/checkpoint.ts';
-import type { Signed } from '#lib/protocol/envelope.ts';
+import { read, type Signed } from '#lib/protocol/envelope.ts';
 import type { ExecutionReceipt } from '#lib/protocol/receipt.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
-import { toHex } from '#lib/protocol/encode.ts';
+import { encodeCanonical, toHex } from '#lib/protocol/encode.ts';
 import type { AnnouncedJob } from './announce.ts';
 import type { Wish } from './app.ts';
-import type { ExecutorFacts, OriginateEvent } from './events.ts';
+import type { Again, ExecutorFacts, OriginateEvent } from './events.ts';
+import type { HiredJob } from './hire.ts';
+import { within } from './inbox.ts';
 import type { NodePorts } from './ports.ts';
+
+/** The words of a running job are written down this often, and with every checkpoint before it is acknowledged. */
+const SAVE_MS = 1_000;
+/** A disk slower than this does not hold up an answer: it is acknowledged all the same. */
+const PATIENCE_MS = 1_000;
 
 /** The originator's row of one job, kept in step with its events. */
 export interface JobRecord {
 	/** Resolves when it is kept. Notes settle in the order they were begun, so only the last needs to be waited for. */
-	note(event: OriginateEvent): Promise<void>;
+	note(event: OriginateEvent | Again): Promise<void>;
+	/** It runs at this executor now. From here on another page of the profile can take it up again. */
+	hired(hired: HiredJob): Promise<void>;
 }
 
 /** Opens the row. A store that refuses is logged, never a reason not to answer. */
 export function recordJob(job: AnnouncedJob, wish: Wish, ports: NodePorts): JobRecord {
-	let row: OriginatedJob = {
+	const row: OriginatedJob = {
 		id: job.hex,
 		createdAt: ports.clock.now(),
 		model: wish.model ?? '',
@@ -29,16 +39,39 @@ export function recordJob(job: AnnouncedJob, wish: Wish, ports: NodePorts): JobR
 		code: undefined,
 		message: wish.message
 	};
+	const record = recordOf(row, ports);
+	void quietly(ports, ports.store.jobs.put(row));
+	return record;
+}
+
+/** The row of a job that another page began. */
+export function recordOf(begun: OriginatedJob, ports: NodePorts): JobRecord {
+	let row = begun;
+	const said = {
+		tokens: [...(row.unfinished?.tokens ?? [])],
+		text: row.unfinished?.text ?? '',
+		frames: [...(row.unfinished?.frames ?? [])]
+	};
+	let savedAt = ports.clock.monotonic();
 	const save = (next: OriginatedJob) => {
-		row = next;
+		const { unfinished } = next;
+		savedAt = ports.clock.monotonic();
+		// Copies: what comes while the disk is at it belongs to the next time.
+		const copies = { tokens: [...said.tokens], text: said.text, frames: [...said.frames] };
+		row = unfinished === undefined ? next : { ...next, unfinished: { ...unfinished, ...copies } };
 		return quietly(ports, ports.store.jobs.put(row));
+	};
+	const end = async (next: OriginatedJob) => {
+		const { unfinished } = row;
+		await save({ ...next, unfinished: undefined });
+		if (unfinished !== undefined) await ports.jobKeys.dropJobKey(signerOf(unfinished));
 	};
 	const choose = (executor: ExecutorFacts, reason: string) =>
 		quietly(
 			ports,
 			ports.store.bids.put({
-				id: `${job.hex}:${executor.id}`,
-				job: job.hex,
+				id: `${row.id}:${executor.id}`,
+				job: row.id,
 				executor: executor.id,
 				heardAt: ports.clock.now(),
 				pricePer1k: executor.pricePer1k,
@@ -46,16 +79,20 @@ export function recordJob(job: AnnouncedJob, wish: Wish, ports: NodePorts): JobR
 				reason
 			})
 		);
-	void save(row);
 	return {
+		hired: async (hired) => {
+			const { job } = hired;
+			await ports.jobKeys.keepJobKey(job.key);
+			await save({ ...row, unfinished: unfinishedOf(hired, ports) });
+		},
 		note: async (event) => {
 			switch (event.type) {
 				case 'bid':
 					return quietly(
 						ports,
 						ports.store.bids.put({
-							id: `${job.hex}:${event.executor}`,
-							job: job.hex,
+							id: `${row.id}:${event.executor}`,
+							job: row.id,
 							executor: event.executor,
 							heardAt: ports.clock.now(),
 							pricePer1k: event.pricePer1k,
@@ -71,18 +108,29 @@ export function recordJob(job: AnnouncedJob, wish: Wish, ports: NodePorts): JobR
 					return save({ ...row, state: 'assigned', executor: event.to.id });
 				case 'accepted':
 					return save({ ...row, state: 'running' });
-				case 'checkpoint':
-					return save({ ...row, receipt: event.receipt });
+				case 'again':
+				case 'words':
+					// Kept already.
+					if (event.position < (row.unfinished?.startedFrom ?? 0) + said.tokens.length) return;
+					said.tokens.push(...event.tokens);
+					said.text += event.text;
+					said.frames.push(event.tokens.length, event.text.length);
+					if (row.unfinished !== undefined && ports.clock.monotonic() - savedAt >= SAVE_MS) await save(row);
+					return;
+				case 'checkpoint': {
+					const kept = save({ ...row, receipt: event.receipt });
+					return within(ports.clock, PATIENCE_MS, 'storage-unavailable', kept).catch(() => undefined);
+				}
 				case 'finished':
-					return save({
+					return end({
 						...row,
 						state: event.status === 'cancelled' ? 'cancelled' : 'finished',
 						receipt: event.receipt
 					});
 				case 'lost':
-					return save({ ...row, state: 'lost', code: event.code, receipt: event.receipt });
+					return end({ ...row, state: 'lost', code: event.code, receipt: event.receipt });
 				case 'failed':
-					return save({ ...row, state: event.code === 'aborted' ? 'cancelled' : 'failed', code: event.code });
+					return end({ ...row, state: event.code === 'aborted' ? 'cancelled' : 'failed', code: event.code });
 				default:
 					return undefined;
 			}
@@ -90,20 +138,48 @@ export function recordJob(job: AnnouncedJob, wish: Wish, ports: NodePorts): JobR
 	};
 }
 
-/** Notes events and passes them on: the answer does not wait for the disk, but its end does. */
+function unfinishedOf(hired: HiredJob, ports: NodePorts): Unfinished {
+	const { job, executor, assignment, seedFrom, startedFrom, parts } = hired;
+	return {
+		assignment: assignment.bytes,
+		announcement: job.announcement.bytes,
+		bid: executor.signed.bytes,
+		policy: encodeCanonical(job.policy),
+		executorNonce: seedFrom.executorNonce,
+		deadlineAt: ports.clock.now() + Math.max(0, Math.round(hired.deadlineAt - ports.clock.monotonic())),
+		startedFrom,
+		parts,
+		attempt: hired.resumed?.attempt ?? 0,
+		tokens: [],
+		text: '',
+		frames: []
+	};
+}
+
+/** The job's own key, which signed its announcement. */
+function signerOf({ announcement }: Unfinished): Uint8Array {
+	return read(jobAnnouncement, announcement).signer;
+}
+
+/**
+ * Notes events and passes them on. The answer does not wait for the disk, but its end does, and so does the acknowledgement of a
+ * checkpoint, which follows when the next event is asked for: acknowledged is what is kept.
+ */
 export async function* listen<R>(
 	record: JobRecord,
-	events: AsyncGenerator<OriginateEvent, R, void>
+	events: AsyncGenerator<OriginateEvent | Again, R, void>
 ): AsyncGenerator<OriginateEvent, R, void> {
 	for (;;) {
 		const next = await events.next();
 		if (next.done === true) return next.value;
 		const { value } = next;
-		const noted = value.type === 'words' ? undefined : record.note(value);
-		if (value.type === 'finished' || value.type === 'lost' || value.type === 'failed') await noted;
-		yield next.value;
+		const noted = record.note(value);
+		if (WAITED_FOR.includes(value.type)) await noted;
+		if (value.type !== 'again') yield value;
 	}
 }
+
+const WAITED_FOR: readonly (OriginateEvent | Again)['type'][] = ['checkpoint', 'finished', 'lost', 'failed'];
 
 /** A checkpoint both sides signed, in place of the one before it. */
 export async function keepPartial(

@@ -35,6 +35,7 @@ async function lastWord(runner: Runner, shown: Said | undefined, ports: NodePort
 			if (mail.type === 'ended') throw new Refusal(mail.code ?? 'channel-closed');
 			if (mail.type === 'stop') continue;
 			const heard = await hearing.hear(mail.bytes).catch(refusedWords);
+			if (heard?.type === 'checkpoint') await hearing.acknowledge();
 			if (heard?.type === 'receipt') return ports.log('settled', { tokens: heard.receipt.body.answerTokens });
 			if (heard?.type === 'frame' && shown !== undefined && runner.standing(shown).type !== 'behind')
 				throw new Refusal('terms-differ', 'other words than those shown');

@@ -24,6 +24,9 @@ const STILL_NOBODY_MS = 300;
 /** After the first bid, for one that goes on exactly, or better. */
 const BETTER_MS = 60;
 
+/** Assignments that a page which is gone may have given after the one it wrote down: epochs only have to rise. */
+const UNKNOWN_EPOCHS = 16;
+
 export class Spares {
 	readonly #ranking: RankedJob;
 	readonly #job: RankedJob['job'];
@@ -57,7 +60,8 @@ export class Spares {
 			for (const { heard } of this.#ranking.choices.slice(0, chosen)) this.tried(heard.executor);
 		}
 		this.#current = job;
-		this.#epoch = Math.max(this.#epoch, job.assignment.body.epoch);
+		const unknown = job.resumed === undefined ? 0 : UNKNOWN_EPOCHS;
+		this.#epoch = Math.max(this.#epoch, job.assignment.body.epoch + unknown);
 		this.tried(executor);
 	}
 

@@ -23,6 +23,15 @@ export interface Keys {
 	identity(): Promise<Identity>;
 	/** A fresh key for one job, held in memory only. */
 	jobKey(): Promise<Signer>;
+	/**
+	 * Keeps a key that `jobKey` made where this device keeps keys, so that another page of the profile can speak for the job. Of those kept
+	 * only the newest 64 stay. Never rejects: where nothing can be kept, the key ends with this page.
+	 */
+	keepJobKey(key: Signer): Promise<void>;
+	/** A kept key by its public half. */
+	keptJobKey(publicKey: Uint8Array): Promise<Signer | undefined>;
+	/** The job is over. Never rejects. */
+	dropJobKey(publicKey: Uint8Array): Promise<void>;
 }
 
 /** A backup or account file that was opened under its passphrase, and what it would bring. */

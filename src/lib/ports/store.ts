@@ -95,6 +95,38 @@ export interface Answer {
 	readonly roughSeams?: readonly number[] | undefined;
 }
 
+/**
+ * What a running job needs to be taken up again by another page of this profile: its documents, and every word as it came. It holds the
+ * prompt, so it goes when the job ends.
+ */
+export interface Unfinished {
+	/** AssignJobV1, JobAnnouncementV1 and JobBidV1 envelopes. */
+	readonly assignment: Uint8Array;
+	readonly announcement: Uint8Array;
+	readonly bid: Uint8Array;
+	/** The policy whole, canonical DAG-CBOR. */
+	readonly policy: Uint8Array;
+	/** The executor's half of the seed of its first epoch. */
+	readonly executorNonce: Uint8Array;
+	/** Unix ms when the policy's time is over. */
+	readonly deadlineAt: number;
+	/** Answer position the job began at, whoever began it. */
+	readonly startedFrom: number;
+	/** What earlier executors can prove: market/price Part. */
+	readonly parts: readonly {
+		readonly pricePer1k: number;
+		readonly startPosition: number;
+		readonly answerTokens: number;
+		readonly price: number | undefined;
+	}[];
+	/** How often this assignment was taken up again. */
+	readonly attempt: number;
+	/** Tokens and text since `startedFrom`; of each frame the number of tokens and of UTF-16 units. */
+	readonly tokens: readonly number[];
+	readonly text: string;
+	readonly frames: readonly number[];
+}
+
 /** A job this account asked for. */
 export interface OriginatedJob {
 	/** Hex of the job id. */
@@ -107,6 +139,8 @@ export interface OriginatedJob {
 	readonly code: string | undefined;
 	/** Key of the message its answer goes to. */
 	readonly message: string | undefined;
+	/** While it runs at an executor. */
+	readonly unfinished?: Unfinished | undefined;
 }
 
 /** A bid heard for one of this account's jobs. */

@@ -15,6 +15,8 @@ export const MAX_FRAME_TOKENS = 256;
 export const MAX_FRAME_TEXT = 64 * 1024;
 /** Tokens between two checkpoints (protocol.md 6); what either side can lose to a cheat. */
 export const CHECKPOINT_TOKENS = 32;
+/** How often one assignment may be taken up again: somebody whose page is reloaded oftener than this has another trouble. */
+export const MAX_REATTACHES = 32;
 /** Clocks of strangers may differ by this much (protocol.md 2). */
 export const CLOCK_SKEW_MS = 120_000;
 /** A bid binds at most this long. */

@@ -6,7 +6,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { encodeCanonical } from './encode.ts';
 import { MAX_PRICE } from './limits.ts';
-import { bytes, fields, integer, list, optional, text, word, type Infer } from './shape.ts';
+import { bytes, fields, integer, list, optional, text, word, type Infer, type Shape } from './shape.ts';
 
 /** The part that travels in an announcement and is hashed into the receipt. */
 export const publicPolicy = fields({
@@ -61,6 +61,19 @@ export const DEFAULT_POLICY: ExecutionPolicy = {
 export function publicPart(policy: ExecutionPolicy): PublicPolicy {
 	const { trust: _kept, ...rest } = policy;
 	return rest;
+}
+
+const trustShapes: { readonly [W in Trust['who']]: Shape<Extract<Trust, { readonly who: W }>> } = {
+	anyone: fields({ who: word('anyone') }),
+	standing: fields({ who: word('standing'), atLeast: integer(0, 1000) }),
+	these: fields({ who: word('these'), accounts: list(text(128, 1), 1024) })
+};
+
+/** A policy as it was kept on this device. Refusal `malformed`. */
+export function readPolicy(value: unknown): ExecutionPolicy {
+	const { trust, ...rest } = Object(value) as { readonly trust?: { readonly who?: unknown } };
+	const who = word('anyone', 'standing', 'these').check(trust?.who, 'policy.trust.who');
+	return { ...publicPolicy.check(rest, 'policy'), trust: trustShapes[who].check(trust, 'policy.trust') };
 }
 
 /** SHA-256 of the canonical public part; stands in the receipt. */

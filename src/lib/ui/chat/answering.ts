@@ -22,6 +22,7 @@ export type Phase =
 	| { readonly kind: 'full'; readonly retryMs: number; readonly tries: number; readonly most: number }
 	| { readonly kind: 'reaching'; readonly executor: ExecutorFacts }
 	| { readonly kind: 'reading'; readonly executor: ExecutorFacts | undefined }
+	| { readonly kind: 'returning'; readonly executor: ExecutorFacts }
 	| { readonly kind: 'writing' }
 	| { readonly kind: 'stopping' };
 
@@ -75,6 +76,11 @@ export function answeredBy(state: Running, model: string): Running {
 export function end(state: Running, code: string): Running {
 	if (code === 'aborted') return change(state, { status: 'stopped', code: undefined });
 	return change(state, { status: state.message.text === '' ? 'failed' : 'lost', code });
+}
+
+/** An answer whose page is gone, and that nobody goes on with: its words stay, and a person can. */
+export function abandon(state: Running): Running {
+	return change(state, { status: 'lost', code: 'aborted' });
 }
 
 /** Fixed, reviewed text stands in for the model. */
@@ -144,10 +150,16 @@ export function hearMesh(state: Running, event: OriginateEvent): Running {
 			);
 		}
 		case 'accepted':
+			// Taken up again: it is being written already.
+			if (state.phase.kind === 'writing') return state;
 			return {
 				...state,
 				phase: { kind: 'reading', executor: state.phase.kind === 'reaching' ? state.phase.executor : undefined }
 			};
+		case 'reattaching':
+			return { ...state, phase: { kind: 'returning', executor: event.executor } };
+		case 'reattached':
+			return { ...state, phase: { kind: 'writing' } };
 		case 'words':
 			return append(state, event.text, event.tokens);
 		case 'standby':

@@ -6,6 +6,7 @@ import type { App, Wish } from '#lib/node/app.ts';
 import type { Attachment, Conversation, Manner, Message } from '#lib/ports/store.ts';
 import { codeOfThrown } from '../words.ts';
 import {
+	abandon,
 	answeredBy,
 	emptyAnswer,
 	end,
@@ -18,7 +19,7 @@ import {
 } from './answering.ts';
 import { Branches, NOTHING_SHOWN, type Versions } from './branches.ts';
 import { GREEDY, NATURAL, tidy, USUAL_ANSWER_TOKENS } from './manner.ts';
-import { events, unlessStopped } from './streams.ts';
+import { events, eventsAgain, unlessStopped } from './streams.ts';
 import { turnsBefore, withinLimits } from './turns.ts';
 
 /** What a chat needs from outside. */
@@ -39,8 +40,8 @@ export interface ChatComponents {
 export interface Claims {
 	/** Claims an answer until the returned function is called or the tab ends. */
 	hold(message: string): () => void;
-	/** Calls back once nobody writes this answer. */
-	whenFree(message: string, then: () => void): void;
+	/** Calls back once nobody writes this answer; it is claimed until what is returned settles. */
+	whenFree(message: string, then: () => void | Promise<void>): void;
 }
 
 /** A running answer is written down this often; what came since is all that a crash can cost. */
@@ -81,6 +82,8 @@ export class Chat {
 	#saveAt = 0;
 	/** Whether the messages kept are here; a new chat has none. */
 	#loaded: boolean;
+	/** Answers of other tabs that are waited for. */
+	#awaited: readonly string[] = [];
 	/** Sent before they were: goes out behind them. */
 	#early: Sent | undefined;
 
@@ -103,7 +106,7 @@ export class Chat {
 		return early;
 	}
 
-	/** Reads the messages; answers no tab is writing any more become lost, with all their words. */
+	/** Reads the messages; an answer no tab is writing any more is taken up, or becomes lost with all its words. */
 	async load(): Promise<void> {
 		const id = this.conversation?.id;
 		if (id === undefined || this.running) return;
@@ -112,9 +115,7 @@ export class Chat {
 		if (this.running) return;
 		this.#branches.replaceAll(messages);
 		this.#branch(this.conversation?.leaf);
-		for (const message of messages.filter(isAnswer))
-			if (message.answer.status === 'running')
-				this.#with.claims.whenFree(message.id, () => void this.#orphan(message.id));
+		for (const message of messages.filter(isAnswer)) if (message.answer.status === 'running') this.#await(message.id);
 		this.#loaded = true;
 		const early = this.takeEarly();
 		if (early !== undefined) this.send(early.text, early.place, early.attachments);
@@ -254,29 +255,30 @@ export class Chat {
 	#find = (id: string): AnswerMessage | undefined =>
 		this.messages.filter(isAnswer).find((message) => message.id === id);
 
-	/** One answer from its first event to its last. */
-	async #answer(message: AnswerMessage, place: Place, model?: string): Promise<void> {
+	/** One answer from its first event to its last; `orphan`: one that a page before this one began, claimed already. */
+	async #answer(message: AnswerMessage, place: Place, model?: string, orphan = false): Promise<void> {
 		const stop = (this.#stop = new AbortController());
-		const release = this.#with.claims.hold(message.id);
+		const release = orphan ? () => undefined : this.#with.claims.hold(message.id);
 		this.droppedTurns = 0;
 		let state: Running = { message, phase: { kind: 'starting' }, droppedTurns: 0 };
 		this.#show(state, true);
 		try {
 			const app = await unlessStopped(this.#with.app, stop.signal);
 			const question = this.#before(message)?.text ?? '';
-			const fixed = app.fixedAnswer(question);
+			const fixed = orphan ? undefined : app.fixedAnswer(question);
 			if (fixed) state = fix(state, fixed.text);
 			else {
 				if (place === 'device') state = answeredBy(state, app.chosen.value);
 				const { wish, unsent } = this.#wish(app, message, place, model);
-				for await (const hear of events(app, wish, place, stop.signal)) {
+				const told = orphan ? eventsAgain(app, message, stop.signal) : events(app, wish, place, stop.signal);
+				for await (const hear of told) {
 					state = hear(state);
 					if (stop.signal.aborted) state = { ...state, phase: { kind: 'stopping' } };
 					this.#show(state, false);
 				}
 				state = { ...state, droppedTurns: state.droppedTurns + unsent };
 			}
-			if (state.message.answer.status === 'running') state = end(state, 'internal');
+			if (state.message.answer.status === 'running') state = orphan ? abandon(state) : end(state, 'internal');
 		} catch (error) {
 			state = end(state, stop.signal.aborted ? 'aborted' : codeOfThrown(error));
 		} finally {
@@ -346,14 +348,23 @@ export class Chat {
 		this.messages = this.messages.map((other) => (other.id === message.id ? message : other));
 	}
 
-	/** An answer whose tab is gone: its words stay and it can go on. */
-	async #orphan(id: string): Promise<void> {
+	/** Waits until no other tab writes this answer; once, however often the messages are read. */
+	#await(id: string): void {
+		if (this.#awaited.includes(id)) return;
+		this.#awaited = [...this.#awaited, id];
+		this.#with.claims.whenFree(id, async () => {
+			this.#awaited = this.#awaited.filter((other) => other !== id);
+			await this.#takeUp(id).catch(this.#with.notKept);
+		});
+	}
+
+	/** An answer whose tab is gone: over the mesh it may go on; else its words stay and it can be continued. */
+	async #takeUp(id: string): Promise<void> {
 		const { store } = await this.#with.app;
 		const message = await store.messages.get(id);
 		if (!message || !isAnswer(message) || message.answer.status !== 'running' || this.running) return;
-		const closed: Message = { ...message, answer: { ...message.answer, status: 'lost', code: 'aborted' } };
-		this.#replace(closed);
-		this.#keep(closed);
+		if (this.#discarded) return;
+		await this.#answer(message, message.answer.by === 'mesh' ? 'mesh' : 'device', undefined, true);
 	}
 
 	#keepHead(conversation: Conversation): void {

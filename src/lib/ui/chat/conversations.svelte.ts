@@ -45,6 +45,7 @@ export class Conversations {
 		const { store } = await this.#with.app;
 		await this.refresh();
 		await this.#resume();
+		void this.#takeUp().catch(this.#with.notKept);
 		const stops = [
 			store.conversations.observe(() => void this.#refreshSoon()),
 			store.messages.observe(({ key }) => this.#messageChanged(key))
@@ -63,6 +64,19 @@ export class Conversations {
 			this.#chats.set(id, chat);
 			await chat.load();
 		} else this.giveUp();
+	}
+
+	/** Answers over the mesh that were under way when their page ended go on, also those of conversations that are not open. */
+	async #takeUp(): Promise<void> {
+		const { store, unfinished } = await this.#with.app;
+		for (const message of await unfinished()) {
+			const id = (await store.messages.get(message))?.conversation;
+			const conversation = this.list.find((one) => one.id === id);
+			if (!conversation || this.open.conversation?.id === id || this.#chats.has(conversation.id)) continue;
+			const chat = new Chat(this.#with, conversation);
+			this.#chats.set(conversation.id, chat);
+			await chat.load();
+		}
 	}
 
 	/** Nothing can be read: an empty chat, and what was sent into the one that was expected goes out there. */

@@ -84,6 +84,8 @@ export function waiting(phase: Phase): string {
 			return phase.executor
 				? t('chat.reads-your-message', { who: capital(named(phase.executor)) })
 				: t('chat.your-message-is-being-read');
+		case 'returning':
+			return t('chat.finding-again', { who: named(phase.executor) });
 		case 'writing':
 			return '';
 		case 'stopping':

@@ -3,7 +3,7 @@
  */
 import type { App, LocalEvent, Wish } from '#lib/node/app.ts';
 import type { OriginateEvent } from '#lib/node/events.ts';
-import { hearDevice, hearMesh, type Place, type Running } from './answering.ts';
+import { hearDevice, hearMesh, type AnswerMessage, type Place, type Running } from './answering.ts';
 
 /** A stopped engine ends within a step; whoever takes longer than this is not waited for. */
 const STOP_PATIENCE_MS = 4000;
@@ -21,6 +21,18 @@ export async function* events(
 	else
 		for await (const event of untilStopped<OriginateEvent>(app.answerByMesh(wish, signal), signal))
 			yield (state) => hearMesh(state, event);
+}
+
+/** An answer that a page before this one began; nothing when there is none to go on with. */
+export async function* eventsAgain(
+	app: App,
+	{ id, text, answer }: AnswerMessage,
+	signal: AbortSignal
+): AsyncGenerator<(state: Running) => Running, void, void> {
+	// A device that was answering has stopped with its page.
+	if (answer.by !== 'mesh') return;
+	const stream = app.reattach(id, { tokens: answer.tokens, text }, signal);
+	for await (const event of untilStopped<OriginateEvent>(stream, signal)) yield (state) => hearMesh(state, event);
 }
 
 /** Passes a stream on; once stopped, waits for its end only so long and then throws. */
