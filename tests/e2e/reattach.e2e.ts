@@ -53,8 +53,8 @@ for (const way of ['reloaded', 'crashed'] as const) {
 				.click();
 		}
 		await expect(page.getByRole('button', { name: 'Stop' })).toBeVisible({ timeout: 15_000 });
-		const before = await shownTokens(page);
-		expect(before).toBeGreaterThan(30);
+		// What was kept a second before the end is there at once.
+		expect(await shownTokens(page)).toBeGreaterThan(5);
 		await answered(page);
 		console.log(`${way}: ${said.join(', ')}`);
 		expect(said.map((line) => line.split(' ')[0])).toEqual(['reattached']);
