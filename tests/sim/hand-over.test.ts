@@ -12,6 +12,11 @@ import { answerOf, endOf, ORDINARY_WISH, World, type TestNode } from '../doubles
 
 const WORLDS = 60;
 const never = new AbortController().signal;
+/**
+ * After this no engine works for an asker that is away: three intervals at 15 tokens a second with the longest pause of this test (6.4 s and 9 s),
+ * and the 15 s that an engine waits in all (asker.AWAY_MS).
+ */
+const FREE_MS = 31_000;
 
 interface Outcome {
 	readonly end: string;
@@ -53,7 +58,7 @@ async function chaos(seed: string, hedge: number): Promise<Outcome> {
 			losses[chance.below(losses.length)]?.(busy);
 		})
 	);
-	await world.clock.pass(15_000);
+	await world.clock.pass(FREE_MS);
 
 	const violations: string[] = [];
 	const claim = (holds: boolean, what: string) => void (holds || violations.push(`${seed}: ${what}`));
