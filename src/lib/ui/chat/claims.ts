@@ -17,14 +17,14 @@ export function lockClaims(locks: LockManager | undefined): Claims {
 			return resolve;
 		},
 		whenFree(message, then) {
-			if (!locks) return then();
+			if (!locks) return void then();
 			let free = false;
 			const go = () => {
 				free = true;
 				return then();
 			};
 			locks.request(nameOf(message), go).catch(() => {
-				if (!free) go();
+				if (!free) void go();
 			});
 		}
 	};
