@@ -30,6 +30,7 @@ import { backUp, openRestore } from '#lib/node/moving.ts';
 import { NewsTeller, type News } from '#lib/node/release-news.ts';
 import { openReceipt } from '#lib/node/open-receipt.ts';
 import { originate } from '#lib/node/originate.ts';
+import { Registry } from '#lib/node/registry.ts';
 import type { NodePorts } from '#lib/node/ports.ts';
 import { reattach } from '#lib/node/reattach.ts';
 import { unfinishedMessages } from '#lib/node/unfinished.ts';
@@ -107,7 +108,13 @@ export async function createTab(): Promise<App> {
 		// Declared further down, asked when somebody asks.
 		lending: () => contributing !== undefined
 	});
-	const offers = new Offers({ mesh, crypto, clock, identity, log }, () => refresh());
+	const registry = new Registry({ store, clock, random, log });
+	void registry.load();
+	const offers = new Offers(
+		{ mesh, crypto, clock, identity, log },
+		() => refresh(),
+		(executor) => registry.heard(executor)
+	);
 	const ports: NodePorts = {
 		...{ mesh, store, identity, crypto, clock, random, log },
 		jobKey: async () => (refuseLocked(), keys.jobKey()),
@@ -116,7 +123,9 @@ export async function createTab(): Promise<App> {
 			keptJobKey: async (key) => (refuseLocked(), keys.keptJobKey(key)),
 			dropJobKey: (key) => keys.dropJobKey(key)
 		},
-		offering: (model) => offers.offering(model)
+		offering: (model) => offers.offering(model),
+		offers: () => offers.list(),
+		registry
 	};
 	const { gpu, storage: disk, locks } = navigator as Partial<Navigator>;
 	const models = createModels({

@@ -93,6 +93,23 @@ export function sample<N extends TableName>(table: N, n = 1, at = 1_000 + n): Re
 			by: 'network',
 			document: Uint8Array.of(1, 2),
 			addresses: ['/ip4/192.0.2.1/tcp/9100/ws']
+		},
+		known: {
+			id,
+			account: 'did:key:z6Mk',
+			kind: 'relay ABCDEFGHIJKL',
+			kept: 1.5,
+			broken: 0.25,
+			jobs: n + 2,
+			first: -0.5,
+			firstAt: 5,
+			model: 'pocket',
+			tokensPerSecond: 31.25,
+			firstMs: 240,
+			honesty: 0.9,
+			upMs: 60_000,
+			downMs: 5_000,
+			at
 		}
 	};
 	return samples[table];
@@ -107,7 +124,8 @@ export const TABLE_NAMES = [
 	'receipts',
 	'capabilities',
 	'settings',
-	'met'
+	'met',
+	'known'
 ] as const satisfies readonly TableName[];
 
 export const STORE_CASES: readonly StoreCase[] = [

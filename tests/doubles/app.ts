@@ -238,6 +238,7 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 		tokensPerSecond: 38.4,
 		pricePer1k: executor().pricePer1k,
 		free: script.sameAccount,
+		addresses: [],
 		heardAt: Date.now()
 	});
 	async function* load(signal: AbortSignal): AsyncGenerator<LoadProgress> {

@@ -21,7 +21,7 @@ export async function stage(seed: string, engines: readonly Partial<ScriptedEngi
 	const asker = await world.node({ account: 'asker' });
 	const executors: TestNode[] = [];
 	for (const [i, engine] of engines.entries())
-		executors.push(await world.node({ engine: { tokensPerSecond: 90 - 25 * i, ...engine } }));
+		executors.push(await world.node({ engine: { tokensPerSecond: Math.max(10, 90 - 25 * i), ...engine } }));
 	for (const executor of executors) await world.clock.until(executor.contribution.start());
 	const named = executors as [TestNode, TestNode, TestNode, TestNode, TestNode];
 	return { world, asker, executors: named };

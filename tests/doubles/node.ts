@@ -5,6 +5,7 @@ import type { ContributeEvent, OriginateEvent } from '#lib/node/events.ts';
 import { originate } from '#lib/node/originate.ts';
 import type { NodePorts } from '#lib/node/ports.ts';
 import { reattach } from '#lib/node/reattach.ts';
+import { Registry, type Choosing, type RegistryPorts } from '#lib/node/registry.ts';
 import type { Engine } from '#lib/ports/engine.ts';
 import type { Identity, Signer } from '#lib/ports/keys.ts';
 import type { Store } from '#lib/ports/store.ts';
@@ -56,6 +57,8 @@ export interface NodeOptions {
 	readonly dress?: (ports: TestNode['ports']) => TestNode['ports'];
 	/** The same between the story and its engine. */
 	readonly playing?: (engine: ScriptedEngine) => Engine;
+	/** Chooses among bids instead of a registry without lots. */
+	readonly choosing?: (ports: RegistryPorts) => Choosing;
 	/** Hears what a contributor tells, instead of `contributed`. */
 	readonly tell?: (event: ContributeEvent) => void;
 }
@@ -109,7 +112,9 @@ export class World {
 			clock,
 			random,
 			log: (event, facts) => log.push({ event, facts }),
-			offering: () => options.offering
+			offering: () => options.offering,
+			offers: () => [],
+			registry: (options.choosing ?? withoutLots)({ store, clock, random, log: () => undefined })
 		};
 		const ports = options.dress?.(plain) ?? plain;
 		const contributed: ContributeEvent[] = [];
@@ -154,6 +159,10 @@ export const ORDINARY_WISH: Wish = {
 	maxTokens: 100,
 	message: undefined
 };
+
+/** Of newcomers who look alike the faster claim goes first, so that a test can say who. */
+const withoutLots = (ports: RegistryPorts): Choosing =>
+	new Registry({ ...ports, random: { bytes: (count) => new Uint8Array(count) } });
 
 /** Words of an answer in order, with their tokens. */
 export function answerOf(events: readonly OriginateEvent[]): {

@@ -3,6 +3,7 @@ import type {
 	AssignedJob,
 	Conversation,
 	HeardBid,
+	KnownExecutor,
 	LocalCapability,
 	Message,
 	MetNode,
@@ -73,6 +74,7 @@ export class Shelves implements Store {
 	readonly capabilities = new Shelf<LocalCapability>(this, ({ id }) => id);
 	readonly settings = new Shelf<Setting>(this, ({ id }) => id);
 	readonly met = new Shelf<MetNode>(this, ({ id }) => id);
+	readonly known = new Shelf<KnownExecutor>(this, ({ id }) => id);
 	readonly messages: Store['messages'] = Object.assign(new Shelf<Message>(this, ({ id }) => id), {
 		of: async () => []
 	});

@@ -51,7 +51,7 @@ export class Checker implements Witness {
 
 	saw(dossier: Dossier, event: OriginateEvent): void {
 		dossier.events.push(event);
-		if (event.type !== 'announced') return;
+		if (event.type !== 'announced' && event.type !== 'asked') return;
 		dossier.hex = event.job;
 		this.#byJob.set(event.job, dossier);
 	}

@@ -7,6 +7,7 @@ import { NodeClock } from '../doubles/clock.ts';
 import type { TestNode, World } from '../doubles/node.ts';
 import { Shelves } from '../doubles/shelves.ts';
 import { disguise } from './hostile/disguise.ts';
+import { choosing, type Policy } from './policies.ts';
 import { breaks, type Sabotage } from './sabotage.ts';
 import type { NodePlan, Script } from './script.ts';
 
@@ -62,7 +63,8 @@ export class Inhabitant {
 		world: World,
 		follows: boolean,
 		witness: Witness,
-		sabotage: Sabotage | undefined
+		sabotage: Sabotage | undefined,
+		policy: Policy = 'ours'
 	): Promise<Inhabitant> {
 		const clock = new NodeClock(world.clock, plan.skew);
 		const chance = new SeededRandom(`${script.scenario}/${script.seed}/engine/${plan.id}`);
@@ -91,9 +93,15 @@ export class Inhabitant {
 			},
 			terms: { pricePer1k: plan.pricePer1k },
 			dress: (ports) => {
-				const plain = { ...ports, log: () => undefined, offering: (model?: string) => late.offers?.offering(model) };
+				const plain = {
+					...ports,
+					log: () => undefined,
+					offering: (model?: string) => late.offers?.offering(model),
+					offers: () => late.offers?.list() ?? []
+				};
 				return breaks(sabotage).ports(mask?.ports?.(plain) ?? plain, world);
 			},
+			choosing: (ports) => choosing(policy, ports),
 			...(mask?.playing === undefined ? {} : { playing: mask.playing }),
 			tell: (event) => {
 				if (late.self !== undefined) witness.told(late.self, event);

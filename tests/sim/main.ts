@@ -4,7 +4,9 @@
  */
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { compare } from './compare.ts';
 import { plan, type Wanted } from './plan.ts';
+import { isPolicy, POLICIES } from './policies.ts';
 import { isScenario, SCENARIOS } from './scenarios.ts';
 import { kept, type Script } from './script.ts';
 import { share } from './share.ts';
@@ -25,15 +27,24 @@ const { values } = parseArgs({
 		'keep-nodes': { type: 'string' },
 		'keep-jobs': { type: 'string' },
 		'keep-faults': { type: 'string' },
+		policy: { type: 'string', default: 'ours' },
+		compare: { type: 'string' },
+		seeds: { type: 'string', default: '1' },
+		policies: { type: 'string', default: POLICIES.join(',') },
 		long: { type: 'boolean', default: false },
 		'no-shrink': { type: 'boolean', default: false }
 	}
 });
 
-process.exitCode = values.long ? await long() : await one();
+process.exitCode = values.long
+	? await long()
+	: values.compare === undefined
+		? await one()
+		: await compared(values.compare);
 
 async function one(): Promise<number> {
-	const { scenario } = values;
+	const { scenario, policy } = values;
+	if (!isPolicy(policy)) return complain(`There is no policy ${policy}. Policies: ${POLICIES.join(', ')}.`);
 	const [seed, nodes, minutes] = [Number(values.seed), Number(values.nodes), Number(values.minutes)];
 	if (!isScenario(scenario))
 		return complain(`There is no scenario ${scenario}. Scenarios: ${Object.keys(SCENARIOS).join(', ')}.`);
@@ -43,14 +54,14 @@ async function one(): Promise<number> {
 		text === undefined ? undefined : text === 'none' ? [] : text.split(',').map(Number);
 	const keep = { nodes: ids(values['keep-nodes']), jobs: ids(values['keep-jobs']), faults: ids(values['keep-faults']) };
 	const script = kept(plan({ scenario, seed, nodes, minutes }), keep);
-	const result = await run(script);
+	const result = await run(script, { policy });
 	print(script, result);
 	const [first] = result.violations;
 	if (first === undefined) return 0;
 	if (values['no-shrink']) return 1;
 	console.error(`\n${first.invariant}: ${first.what}\nmaking it smaller…`);
 	const fails = async (smaller: Script) =>
-		(await run(smaller)).violations.some(({ invariant }) => invariant === first.invariant);
+		(await run(smaller, { policy })).violations.some(({ invariant }) => invariant === first.invariant);
 	const small = await shrink(script, fails);
 	const { nodes: left, jobs, faults } = small.script;
 	console.error(
@@ -59,6 +70,22 @@ async function one(): Promise<number> {
 	console.error(JSON.stringify({ nodes: left, jobs, faults }, undefined, 2));
 	console.error(command(script, { nodes, minutes }, small.keep));
 	return 1;
+}
+
+async function compared(names: string): Promise<number> {
+	const [first, seeds] = [Number(values.seed), Number(values.seeds)];
+	const [nodes, minutes] = [Number(values.nodes), Number(values.minutes)];
+	const scenarios = names.split(',').filter(isScenario);
+	const policies = values.policies.split(',').filter(isPolicy);
+	if (scenarios.length === 0 || policies.length === 0 || !(seeds >= 1))
+		return complain('--compare names scenarios, --policies ways to choose, --seeds how many seeds from --seed on.');
+	const violations = await compare(
+		scenarios.map((scenario) => ({ scenario, nodes, minutes })),
+		Array.from({ length: seeds }, (_, i) => first + i),
+		policies,
+		(line) => console.log(line)
+	);
+	return violations === 0 ? 0 : 1;
 }
 
 async function long(): Promise<number> {
@@ -79,7 +106,8 @@ async function long(): Promise<number> {
 }
 
 function print({ scenario, seed }: Script, result: Result): void {
-	console.log(JSON.stringify({ scenario, seed, ...result, share: share(result.counts) }, undefined, 2));
+	const { waits, ...rest } = result;
+	console.log(JSON.stringify({ scenario, seed, ...rest, share: share(result.counts) }, undefined, 2));
 }
 
 function complain(what: string): number {

@@ -15,6 +15,7 @@ import { Inhabitant } from './inhabitant.ts';
 import { HEAL_MS } from './invariants/healing.ts';
 import type { Peaks } from './invariants/bounds.ts';
 import { plan, type Wanted } from './plan.ts';
+import type { Policy } from './policies.ts';
 import { breaks, type Sabotage } from './sabotage.ts';
 import type { Cheat, JobPlan, NodePlan, Script } from './script.ts';
 
@@ -27,11 +28,15 @@ export interface Result {
 	readonly ratio: number;
 	readonly peaks: Peaks;
 	readonly harm: Readonly<Partial<Record<Cheat, HarmDone>>>;
+	/** Of finished jobs of honest askers: from the wish to the first word, and to the end, ms. */
+	readonly waits: { readonly firstMs: readonly number[]; readonly endMs: readonly number[] };
 }
 
 export interface RunOptions {
 	/** Breaks one node (by its number), or every one, on purpose. */
 	readonly sabotage?: { readonly node: number | 'every'; readonly how: Sabotage };
+	/** How every node chooses among bids; as the app does, when not given. */
+	readonly policy?: Policy;
 	/** Called after each virtual minute. */
 	readonly onMinute?: (minute: number) => void;
 	/** Real milliseconds; only `ratio` depends on it. */
@@ -70,6 +75,7 @@ export async function run(script: Script, options: RunOptions = {}): Promise<Res
 		violations: checker.violations,
 		ratio: Math.round(world.clock.monotonic() / Math.max(1, realNow() - began)),
 		peaks: checker.peaks,
+		waits: town.waits,
 		harm: Object.fromEntries([...harm.byCheat].sort(([a], [b]) => (a < b ? -1 : 1)))
 	};
 }
@@ -89,6 +95,7 @@ export class Town {
 	skipped = 0;
 	tokens = 0;
 	handOvers = 0;
+	readonly waits: { readonly firstMs: number[]; readonly endMs: number[] } = { firstMs: [], endMs: [] };
 	struck = new Map<string, number>();
 	readonly #options: RunOptions;
 	readonly #follows: (plan: NodePlan) => boolean;
@@ -150,7 +157,15 @@ export class Town {
 	async #join(plan: NodePlan): Promise<void> {
 		const { sabotage } = this.#options;
 		const how = sabotage?.node === plan.id || sabotage?.node === 'every' ? sabotage.how : undefined;
-		const who = await Inhabitant.join(plan, this.script, this.world, this.#follows(plan), this.checker, how);
+		const who = await Inhabitant.join(
+			plan,
+			this.script,
+			this.world,
+			this.#follows(plan),
+			this.checker,
+			how,
+			this.#options.policy
+		);
 		this.all.set(plan.id, who);
 		this.checker.met(who);
 	}
@@ -197,12 +212,18 @@ export class Town {
 			maxTokens
 		};
 		const broken = breaks(asker.sabotage);
+		let firstAt: number | undefined;
 		await asker.node.ask(wish, stop.signal, { deadlineMs: this.script.deadlineMs }, (event) => {
 			for (const seen of broken.event(event)) this.checker.saw(dossier, seen);
+			if (event.type === 'words') firstAt ??= clock.monotonic();
 		});
 		asker.asking--;
 		dossier.endedAt = clock.monotonic();
 		this.#tally(dossier);
+		if (asker.honest && dossier.events.at(-1)?.type === 'finished' && firstAt !== undefined) {
+			this.waits.firstMs.push(firstAt - dossier.askedAt);
+			this.waits.endMs.push(dossier.endedAt - dossier.askedAt);
+		}
 		if (probe) this.checker.probed(dossier);
 		clock.at(clock.monotonic() + AFTERMATH_MS, () => this.#closing.push(this.#close(dossier)));
 	}

@@ -9,13 +9,14 @@ import type { OriginateEvent } from '#lib/node/events.ts';
 import { assignJob, jobCancel } from '#lib/protocol/assignment.ts';
 import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcement.ts';
 import { jobBid, type JobBid } from '#lib/protocol/bid.ts';
+import { select, type Rank } from '#lib/market/select.ts';
 import { successors } from '#lib/market/succeed.ts';
 import { read, seal } from '#lib/protocol/envelope.ts';
 import { decodeFrame, encodeFrame } from '#lib/protocol/frame.ts';
 import { executionReceipt } from '#lib/protocol/receipt.ts';
 import { DEFAULT_POLICY, priceOf } from '#lib/protocol/policy.ts';
 import type { Meddle } from '../doubles/network.ts';
-import { answerOf, endOf, ORDINARY_WISH } from '../doubles/node.ts';
+import { answerOf, endOf, ORDINARY_WISH, type TestNode } from '../doubles/node.ts';
 import { askAnd, handedOver, receiptOf, stage, typeOf, unbroken, whole, type Stage } from '../doubles/losses.ts';
 import { SAMPLES } from '../fixtures/messages.ts';
 
@@ -144,26 +145,24 @@ describe('an executor that is lost', () => {
 		}
 	});
 
-	it('four times over: three are replaced, the fourth ends the answer, and every part has its proof', async () => {
+	it('six times over: five are replaced, the sixth ends the answer, and every part has its proof', async () => {
 		const set = await stage('unlucky', [
-			{ stallAt: 40 },
-			{ stallAt: 80, tokensPerSecond: 70 },
-			{ stallAt: 120, tokensPerSecond: 60 },
-			{ stallAt: 160, tokensPerSecond: 50 },
+			...[90, 80, 70, 60, 50, 45].map((tokensPerSecond, i) => ({ stallAt: 40 * (i + 1), tokensPerSecond })),
 			{ tokensPerSecond: 40 }
 		]);
 		const events = await askAnd(set, 0, () => undefined, { minTokens: 300, maxTokens: 300 });
-		expect(handedOver(events).map(({ position }) => position)).toEqual([40, 80, 120]);
+		expect(handedOver(events).map(({ position }) => position)).toEqual([40, 80, 120, 160, 200]);
 		whole(events);
 		const end = endOf(events);
-		expect(end).toMatchObject({ type: 'lost', code: 'stalled', tokens: 160 });
+		expect(end).toMatchObject({ type: 'lost', code: 'stalled', tokens: 240 });
 		const kept = await set.asker.ports.store.receipts.get((end as { receipt: string }).receipt);
 		expect(kept?.kind).toBe('checkpoint');
 		const opened = await openReceipt(kept as NonNullable<typeof kept>, set.world.seals, set.world.clock.now());
-		expect(opened).toMatchObject({ epoch: 4, startPosition: 120, answerTokens: 32 });
-		for (const executor of set.executors.slice(0, 4))
+		expect(opened).toMatchObject({ epoch: 6, startPosition: 200, answerTokens: 32 });
+		for (const executor of set.executors.slice(0, 6))
 			expect((await executor.ports.store.receipts.list())[0]?.counterpart).toBeDefined();
-		expect(set.executors[4].engine.steps).toBe(0);
+		const [, , , , , , last] = set.executors as readonly TestNode[];
+		expect(last?.engine.steps).toBe(0);
 	});
 
 	it('and so is the next, at once: the third goes on from what the second showed', async () => {
@@ -292,8 +291,9 @@ describe('who goes on', () => {
 			heard('ending', 'did:other', { ...fast, validMs: 5_900 }),
 			heard('slow', 'did:other')
 		];
-		expect(successors(bids, job, 5_000).map((choice) => choice.heard.executor)).toEqual(['slow', 'sibling']);
-		expect(successors(bids, { ...job, spent: 1e12 }, 5_000)).toEqual([]);
+		const rank: Rank = (each, wanted, policy, now) => select(each, wanted, policy, now);
+		expect(successors(bids, job, 5_000, rank).map((choice) => choice.heard.executor)).toEqual(['slow', 'sibling']);
+		expect(successors(bids, { ...job, spent: 1e12 }, 5_000, rank)).toEqual([]);
 	});
 	it('never somebody with another model: its token ids are other words', async () => {
 		const set = await stage('model', [{}, { modelId: 'another' }]);

@@ -38,7 +38,7 @@ import {
 import { Inbox } from '#lib/node/inbox.ts';
 import { OpenBids, MAX_OPEN_BIDS, type OpenBid } from '#lib/node/open-bids.ts';
 import { BID_VALID_MS } from '#lib/node/tender.ts';
-import { toHex } from '#lib/protocol/encode.ts';
+import { toHex, type Link } from '#lib/protocol/encode.ts';
 
 let count = 0;
 const request = (from: string, share: Share = 'known', change: Partial<Request> = {}): Request => ({
@@ -336,8 +336,21 @@ describe('asking again', () => {
 
 describe('bids that are out', () => {
 	const stamp = (i: number) => new Uint8Array(16).fill(i >> 8, 0, 8).fill(i & 255, 8);
-	const openBid = (i: number, madeAt: number) =>
-		({ madeAt, bid: { body: { job: stamp(i), validMs: BID_VALID_MS } } }) as unknown as OpenBid;
+	/** Stands for a CID: its text is all that is asked of it. */
+	const named = (name: string) => ({ toString: () => name }) as unknown as Link;
+	const openBid = (i: number, madeAt: number, name = `bid ${i}`) =>
+		({ madeAt, bid: { cid: named(name), body: { job: stamp(i), validMs: BID_VALID_MS } } }) as unknown as OpenBid;
+
+	it('stand beside each other for one job: its asker takes the one it heard, and all are taken with it', () => {
+		const bids = new OpenBids(() => 0);
+		const job = toHex(stamp(7));
+		for (const name of ['old', 'new']) bids.add(openBid(7, 0, name));
+		expect(bids.take(job, named('old'))?.bid.cid.toString()).toBe('old');
+		expect(bids.take(job, named('new'))).toBeUndefined();
+		for (const name of ['old', 'new']) bids.add(openBid(7, 0, name));
+		// Terms that it never had are compared with its newest, and refused by name.
+		expect(bids.take(job, named('another'))?.bid.cid.toString()).toBe('new');
+	});
 
 	it('are taken once, run out, and in a flood the oldest goes, never the newest', () => {
 		let now = 0;
@@ -347,12 +360,12 @@ describe('bids that are out', () => {
 			bids.add(newest);
 			expect(bids.size).toBe(Math.min(i + 1, MAX_OPEN_BIDS));
 		}
-		expect(bids.take(toHex(stamp(0)))).toBeUndefined();
-		expect(bids.take(toHex(stamp(2 * MAX_OPEN_BIDS - 1)))).toBeUndefined();
-		expect(bids.take(toHex(stamp(2 * MAX_OPEN_BIDS)))).toBeDefined();
+		expect(bids.take(toHex(stamp(0)), named(''))).toBeUndefined();
+		expect(bids.take(toHex(stamp(2 * MAX_OPEN_BIDS - 1)), named(''))).toBeUndefined();
+		expect(bids.take(toHex(stamp(2 * MAX_OPEN_BIDS)), named(''))).toBeDefined();
 		const last = toHex(stamp(3 * MAX_OPEN_BIDS - 1));
-		expect(bids.take(last)).toBeDefined();
-		expect(bids.take(last)).toBeUndefined();
+		expect(bids.take(last, named(''))).toBeDefined();
+		expect(bids.take(last, named(''))).toBeUndefined();
 		now = BID_VALID_MS;
 		expect(bids.size).toBe(0);
 	});

@@ -1,6 +1,7 @@
 /** docs/privacy.md on an in-memory network where every byte that anybody gets can be looked at. */
 import { decode } from '@ipld/dag-cbor';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { Offers } from '#lib/node/offers.ts';
 import { answerOf, endOf, World, type TestNode } from '../doubles/node.ts';
 import { kindOf, privacyTable } from '../fixtures/privacy.ts';
 
@@ -19,6 +20,7 @@ describe('what each party gets', () => {
 	const asking = privacyTable('When you ask the mesh');
 	const lending = privacyTable('When you contribute');
 	const direct = new Map<string, Got[]>();
+	let world: World;
 	let asker: TestNode;
 	let chosen: TestNode;
 	let others: TestNode[];
@@ -26,13 +28,16 @@ describe('what each party gets', () => {
 	let answer: string;
 
 	beforeAll(async () => {
-		const world = new World('privacy', {
+		const heard: { offers?: Offers } = {};
+		world = new World('privacy', {
 			meddle: (bytes, from, to) => {
 				direct.set(to, [...(direct.get(to) ?? []), { from, bytes }]);
 				return [bytes];
 			}
 		});
-		asker = await world.node();
+		asker = await world.node({ dress: (ports) => ({ ...ports, offers: () => heard.offers?.list() ?? [] }) });
+		heard.offers = new Offers(asker.ports, () => undefined);
+		heard.offers.follow(asker.mesh);
 		const lenders = [await world.node(), await world.node(), await world.node()];
 		for (const lender of lenders) await world.clock.until(lender.contribution.start());
 		const events = await world.clock.until(asker.ask({ turns: [{ role: 'user', content: PROMPT }] }));
@@ -83,6 +88,35 @@ describe('what each party gets', () => {
 		expect(got.every((message) => message.from === asker.identity.peer)).toBe(true);
 		expect({ ...found(all([...got, ...back]), asker), 'this tab’s name': true }).toEqual(says(row));
 		expect(all(got).includes(PROMPT)).toBe(true);
+	});
+
+	test('a computer that answered before and is asked directly gets the wish, and nobody else anything', async () => {
+		const row = asking.get('A computer that is asked directly and not chosen');
+		const came = new Map<string, Got[]>();
+		world.network.meddle = (bytes, from, to) => {
+			came.set(to, [...(came.get(to) ?? []), { from, bytes }]);
+			return [bytes];
+		};
+		const [second] = others as [TestNode];
+		const trusting = { trust: { who: 'these' as const, accounts: [second.identity.account] } };
+		await world.clock.until(asker.ask({}, undefined, trusting));
+		await world.clock.pass(2_000);
+		came.clear();
+		const publicBefore = world.network.gossip.length;
+		const events = await world.clock.until(asker.ask({ turns: [{ role: 'user', content: PROMPT }] }));
+		await world.clock.pass(2_000);
+		expect(events[0]).toMatchObject({ type: 'asked', executors: 2 });
+		const who = events.find((event) => event.type === 'assigned')?.executor.id;
+		const [passed, ...none] = [chosen, second].filter(({ identity }) => identity.peer !== who);
+		expect(none).toEqual([]);
+		const got = came.get(passed?.identity.peer ?? '') ?? [];
+		expect(kinds(got)).toEqual(row?.messages);
+		// The name of the tab is the connection's.
+		expect({ ...found(all(got), asker), 'this tab’s name': true }).toEqual(says(row));
+		// Nobody else hears anything, and nothing of it is public.
+		expect([...came.keys()].sort()).toEqual([asker, chosen, second].map(({ identity }) => identity.peer).sort());
+		expect(kinds(world.network.gossip.slice(publicBefore))).not.toContain('JobAnnouncementV1');
+		expect(kinds(world.network.gossip.slice(publicBefore))).not.toContain('JobBidV1');
 	});
 
 	test('who contributes is public by account and name', () => {

@@ -14,7 +14,7 @@ import {
 	type Known,
 	type Outcome
 } from '#lib/market/known.ts';
-import { EXPLORED, select, type BidHeard } from '#lib/market/select.ts';
+import { EXPLORED, explores, select, type BidHeard } from '#lib/market/select.ts';
 import { successors } from '#lib/market/succeed.ts';
 import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcement.ts';
 import { jobBid, type JobBid } from '#lib/protocol/bid.ts';
@@ -50,8 +50,10 @@ function after(id: string, outcomes: readonly Outcome[], addresses: readonly str
 	return known as Known;
 }
 const knowing = (...rows: readonly Known[]): Knowledge => knowledgeOf(rows, NOW);
-const order = (bids: readonly BidHeard[], knowledge = NOTHING_KNOWN, chance?: () => number) =>
-	select(bids, ANNOUNCED, DEFAULT_POLICY, 1, knowledge, chance).map((choice) => choice.heard.executor);
+const order = (bids: readonly BidHeard[], knowledge = NOTHING_KNOWN, chance: () => number = () => 0) => {
+	const how = { chance, explore: explores(knowledge, chance) };
+	return select(bids, ANNOUNCED, DEFAULT_POLICY, 1, knowledge, how).map((choice) => choice.heard.executor);
+};
 const lots = (name: string) => {
 	const random = new SeededRandom(name);
 	return () => random.unit();
@@ -179,21 +181,21 @@ describe('a boast', () => {
 		expect(boaster.honesty).toBeLessThan(0.45);
 		const claims = { milliTokensPerSecond: 40_000 };
 		const pace = (id: string) =>
-			expected(heard(id, claims), 200, knowing(boaster, after('c', [broken]))).tokensPerSecond;
+			expected(heard(id, claims), ANNOUNCED, knowing(boaster, after('c', [broken]))).tokensPerSecond;
 		expect(pace('boaster')).toBeLessThan(20);
 		const other = heard('boaster', { ...claims, model: { ...BID.model, id: 'another' } });
-		expect(expected(other, 200, knowing(boaster)).tokensPerSecond).toBeLessThan(20);
-		expect(expected(heard('new', claims), 200, knowing(boaster)).tokensPerSecond).toBe(24);
+		expect(expected(other, ANNOUNCED, knowing(boaster)).tokensPerSecond).toBeLessThan(20);
+		expect(expected(heard('new', claims), ANNOUNCED, knowing(boaster)).tokensPerSecond).toBe(24);
 	});
 	it('of one who was measured counts no further than a quarter above its measures', () => {
 		const known = after('known', [kept(10)]);
-		const pace = expected(heard('known', { milliTokensPerSecond: 900_000 }), 200, knowing(known)).tokensPerSecond;
+		const pace = expected(heard('known', { milliTokensPerSecond: 900_000 }), ANNOUNCED, knowing(known)).tokensPerSecond;
 		expect(pace).toBeLessThanOrEqual(12.5);
 	});
 	it('is capped below what is usual, once that is known', () => {
 		const rows = [10, 20, 30].map((speed, i) => after(`k${i}`, [kept(speed)]));
 		const fast = heard('new', { milliTokensPerSecond: 400_000, firstTokenMs: 0 });
-		const { tokensPerSecond, firstMs } = expected(fast, 200, knowing(...rows));
+		const { tokensPerSecond, firstMs } = expected(fast, ANNOUNCED, knowing(...rows));
 		expect(tokensPerSecond).toBe(16);
 		expect(firstMs).toBeGreaterThan(400);
 	});
@@ -202,19 +204,19 @@ describe('a boast', () => {
 describe('good, then bad', () => {
 	it('spends the best record within three bad jobs, and one bad job never makes a newcomer better', () => {
 		const best = after('a', [...Array<Outcome>(50).fill(kept(30)), broken, broken, broken]);
-		expect(expected(heard('a'), 200, knowing(best)).proven).toBe(false);
+		expect(expected(heard('a'), ANNOUNCED, knowing(best)).proven).toBe(false);
 		const once = after('b', [...Array<Outcome>(50).fill(kept(30)), broken]);
-		expect(expected(heard('b'), 200, knowing(once)).proven).toBe(true);
+		expect(expected(heard('b'), ANNOUNCED, knowing(once)).proven).toBe(true);
 	});
 	it('at once, when it broke a rule', () => {
 		const liar = after('a', [...Array<Outcome>(50).fill(kept(30)), { type: 'broken', gravity: 4 }]);
-		expect(expected(heard('a'), 200, knowing(liar)).proven).toBe(false);
+		expect(expected(heard('a'), ANNOUNCED, knowing(liar)).proven).toBe(false);
 		expect(order([heard('a'), heard('new', { milliTokensPerSecond: 20_000 })], knowing(liar))).toEqual(['new', 'a']);
 	});
 	it('a loss, as closing a lid is one, costs less than a stall', () => {
 		const lost = after('a', [kept(30), { type: 'broken', gravity: 0.5 }]);
 		const stalled = after('a', [kept(30), broken]);
-		const odds = (known: Known) => expected(heard('a'), 200, knowing(known)).odds;
+		const odds = (known: Known) => expected(heard('a'), ANNOUNCED, knowing(known)).odds;
 		expect(odds(lost)).toBeGreaterThan(odds(stalled));
 		expect(odds(stalled)).toBeGreaterThan(odds(after('a', [{ type: 'broken', gravity: 4 }])));
 	});
@@ -224,7 +226,7 @@ describe('many names', () => {
 	const failed = (n: number, addresses: readonly string[] = []) =>
 		Array.from({ length: n }, (_, i) => after(`sybil${i}`, [broken], addresses));
 	it('a new name is worth no more than the newcomers before it were: they are judged together, for a while', () => {
-		const fresh = (knowledge: Knowledge) => expected(heard('fresh'), 200, knowledge).odds;
+		const fresh = (knowledge: Knowledge) => expected(heard('fresh'), ANNOUNCED, knowledge).odds;
 		const before = fresh(NOTHING_KNOWN);
 		const now = fresh(knowing(...failed(6)));
 		expect(now).toBeLessThan(before / 2);
@@ -254,7 +256,7 @@ describe('many names', () => {
 	});
 	it('an account’s other nodes vouch for it half, and drag it down half', () => {
 		const row = (id: string, outcome: Outcome) => ({ ...after(id, [outcome, outcome, outcome]), account: 'did:one' });
-		const odds = (knowledge: Knowledge) => expected(heard('new', { account: 'did:one' }), 200, knowledge).odds;
+		const odds = (knowledge: Knowledge) => expected(heard('new', { account: 'did:one' }), ANNOUNCED, knowledge).odds;
 		const neutral = odds(NOTHING_KNOWN);
 		expect(odds(knowing(row('old', kept(30))))).toBeGreaterThan(neutral);
 		expect(odds(knowing(row('old', broken)))).toBeLessThan(neutral);
@@ -269,7 +271,7 @@ describe('newcomers', () => {
 		const tried = (counts.get('a') ?? 0) + (counts.get('b') ?? 0);
 		expect(tried).toBeGreaterThan(EXPLORED / 4);
 		expect(tried).toBeLessThanOrEqual(EXPLORED);
-		const once = select(bids, ANNOUNCED, DEFAULT_POLICY, 1, knowing(known), () => 0.9999);
+		const once = select(bids, ANNOUNCED, DEFAULT_POLICY, 1, knowing(known), { explore: true });
 		expect(once[0]?.reason).toBe('new here, tried so that it can show what it does');
 		expect(once[1]?.heard.executor).toBe('known');
 	});
@@ -295,7 +297,10 @@ describe('the choice', () => {
 	});
 	it('who has work before it stands behind who is free', () => {
 		const rows = [after('busy', [kept(40), kept(40)]), after('free', [kept(30), kept(30)])];
-		expect(order([heard('busy', { firstTokenMs: 9_000 }), heard('free')], knowing(...rows))).toEqual(['free', 'busy']);
+		const bids = [heard('busy', { firstTokenMs: 9_000, waitMs: 8_700 }), heard('free')];
+		expect(order(bids, knowing(...rows))).toEqual(['free', 'busy']);
+		const why = select(bids, ANNOUNCED, DEFAULT_POLICY, 1, knowing(...rows)).map(({ reason }) => reason);
+		expect(why[1]).toBe('measured 40 tokens a second here, answered twice, free in 9 s');
 	});
 	it('depends on nothing but its arguments, also in ties', () => {
 		const bids = ['c', 'a', 'b'].map((id) => heard(id));
@@ -313,8 +318,8 @@ describe('the choice', () => {
 				1,
 				knowing(...rows)
 			).map(({ reason }) => reason);
-		expect(reasons('a')).toEqual(['measured 31 tokens a second here, answered 4 times']);
-		expect(reasons('b')).toEqual(['measured 4.3 tokens a second here, answered once']);
+		expect(reasons('a')).toEqual(['measured 31 tokens a second here, answered 4 times, free now']);
+		expect(reasons('b')).toEqual(['measured 4.3 tokens a second here, answered once, free now']);
 		expect(reasons('d')).toEqual(['the only offer']);
 		expect(reasons('c')).toEqual(['the only offer']);
 		expect(reasons('c', 'e')).toEqual([
@@ -330,8 +335,10 @@ describe('the choice', () => {
 			...{ struckOff: new Set<string>(), accounts: new Set<string>() }
 		};
 		const bids = [heard('a'), heard('known', { milliTokensPerSecond: 25_000 })];
-		const first = (knowledge?: Knowledge) => successors(bids, job, 1, knowledge)[0]?.heard.executor;
-		expect(first()).toBe('a');
+		const first = (knowledge: Knowledge) =>
+			successors(bids, job, 1, (each, wanted, policy, now) => select(each, wanted, policy, now, knowledge))[0]?.heard
+				.executor;
+		expect(first(NOTHING_KNOWN)).toBe('a');
 		expect(first(knowing(after('known', [kept(25)])))).toBe('known');
 	});
 });

@@ -68,7 +68,9 @@ describe('docs/spec', () => {
 	it('job.md names constants that exist, with the values they have', () => {
 		const story = [
 			'announce',
+			'ask',
 			'bidding',
+			'bids',
 			'engage',
 			'hire',
 			'follow',
@@ -88,6 +90,8 @@ describe('docs/spec', () => {
 		);
 		const code = [
 			...sources,
+			'market/ask',
+			'market/select',
 			'market/admit',
 			'market/queue',
 			'market/again',

@@ -153,7 +153,13 @@ describe('a chat', () => {
 			...{ id: 'a', conversation: 'c', role: 'assistant', text: '', createdAt: 0, order: 1 },
 			answer: emptyAnswer('mesh')
 		};
-		const over = { type: 'handed-over', from: 'first', to, why: 'peer-lost' } as const;
+		const over = {
+			type: 'handed-over',
+			from: 'first',
+			to,
+			why: 'peer-lost',
+			reason: 'new here, one of 2 offers'
+		} as const;
 		const events: OriginateEvent[] = [
 			{ type: 'words', text: 'one ', tokens: [1], position: 0 },
 			{ ...over, position: 1, exact: true },
@@ -167,7 +173,15 @@ describe('a chat', () => {
 		const { message: after, phase } = events.reduce(hearMesh, start);
 		expect(after).toMatchObject({
 			text: 'one two three',
-			answer: { tokens: [1, 2, 3], seams: [4, 8], roughSeams: [8], executor: 'second', region: 'Porto', modelId: 'm' }
+			answer: {
+				chosen: over.reason,
+				tokens: [1, 2, 3],
+				seams: [4, 8],
+				roughSeams: [8],
+				executor: 'second',
+				region: 'Porto',
+				modelId: 'm'
+			}
 		});
 		expect(phase.kind).toBe('writing');
 	});

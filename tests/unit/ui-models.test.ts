@@ -22,6 +22,7 @@ const offer = (model: string, tokensPerSecond: number, pricePer1k: number): Offe
 	tokensPerSecond,
 	pricePer1k,
 	free: pricePer1k === 0,
+	addresses: [],
 	heardAt: 0
 });
 

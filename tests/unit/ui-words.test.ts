@@ -1,6 +1,6 @@
 /** What people are told: every code has words, and the words keep the house's rules. */
 import { describe, expect, test } from 'vitest';
-import { continued, trouble, waiting, who } from '#lib/ui/chat/foot.ts';
+import { chosen, continued, trouble, waiting, who } from '#lib/ui/chat/foot.ts';
 import { emptyAnswer } from '#lib/ui/chat/answering.ts';
 import { byDay } from '#lib/ui/chat/days.ts';
 import { sentencesFrom, spokenForm } from '#lib/ui/chat/sentences.ts';
@@ -11,6 +11,16 @@ import { codeOfThrown, WORDS, wordsFor } from '#lib/ui/words.ts';
 import type { ReleaseFacts } from '#lib/ports/shell.ts';
 import { CODES, Refusal } from '#lib/protocol/errors.ts';
 import type { OpenedReceipt } from '#lib/node/app.ts';
+
+describe('why somebody was chosen', () => {
+	test('is said of the mesh, and not of one’s own device', () => {
+		const answer = { by: 'mesh', chosen: 'measured 31 tokens a second here, answered 4 times, free now' } as const;
+		expect(chosen(answer)).toBe('Chosen: measured 31 tokens a second here, answered 4 times, free now');
+		expect(chosen({ ...answer, sameAccount: true })).toBeUndefined();
+		expect(chosen({ ...answer, by: 'device' })).toBeUndefined();
+		expect(chosen({ by: 'mesh' })).toBeUndefined();
+	});
+});
 
 describe('words', () => {
 	test('every code of protocol/errors has words, and no other', () => {

@@ -5,6 +5,7 @@
  * How it would be cheated: docs/decisions/selection.md.
  */
 import type { JobBid } from '#lib/protocol/bid.ts';
+import { prefillMs } from './admit.ts';
 import { faded, kindOf, steadiness, type Known } from './known.ts';
 
 /** All that this originator knows when it chooses, as it weighs at one moment. */
@@ -114,18 +115,30 @@ const SLOWER = 0.8;
 /** Who is known is believed to be faster than it was measured by this much: it may have been busy. */
 const FASTER = 1.25;
 
-/** What a bid says, and whose it is. */
+/** What a bid or a statement says, and whose it is. */
 export interface Bidder {
-	readonly bid: JobBid;
+	readonly bid: Pick<JobBid, 'firstTokenMs' | 'milliTokensPerSecond' | 'addresses' | 'waitMs'> & {
+		readonly model: { readonly id: string };
+	};
 	/** PeerId. */
 	readonly executor: string;
 	readonly account: string;
 }
 
-/** What to expect of an answer of `tokens`. */
-export function expect({ bid, executor, account }: Bidder, tokens: number, knowledge: Knowledge): Expected {
+/** Tokens of a job as they were announced. */
+export interface Size {
+	readonly promptTokens: number;
+	readonly maxTokens: number;
+}
+
+/** What to expect of somebody who does a job of that size. */
+export function expect(
+	{ bid, executor, account }: Bidder,
+	{ promptTokens, maxTokens }: Size,
+	knowledge: Knowledge
+): Expected {
 	const known = knowledge.executors.get(executor);
-	const { firstMs, tokensPerSecond } = paceOf(bid, known, knowledge);
+	const { firstMs, tokensPerSecond } = paceOf(bid, known, knowledge, promptTokens);
 	const own: Tally = known ?? NONE;
 	const all = knowledge.accounts.get(account) ?? NONE;
 	const others = OF_ITS_ACCOUNT;
@@ -136,28 +149,33 @@ export function expect({ bid, executor, account }: Bidder, tokens: number, knowl
 		odds: share(plus(did, { kept: guess, broken: OF_NEWCOMERS - guess })) * steady,
 		firstMs,
 		tokensPerSecond,
-		endMs: firstMs + (1000 * tokens) / tokensPerSecond,
-		proven: own.kept >= PROVEN && own.kept > own.broken,
+		endMs: firstMs + (1000 * maxTokens) / tokensPerSecond,
+		proven: provenBy(own),
 		known
 	};
 }
 
+/** Whether a record, as it weighs now, is a good one. */
+export const provenBy = ({ kept, broken }: Tally): boolean => kept >= PROVEN && kept > broken;
+
 function paceOf(
-	bid: JobBid,
+	bid: Bidder['bid'],
 	known: Known | undefined,
-	{ usual }: Knowledge
+	{ usual }: Knowledge,
+	promptTokens: number
 ): { readonly firstMs: number; readonly tokensPerSecond: number } {
 	const claimed = Math.max(0.001, bid.milliTokensPerSecond / 1000);
 	const measured = known?.model === bid.model.id ? known : undefined;
 	if (measured !== undefined && measured.tokensPerSecond > 0) {
 		return {
-			firstMs: Math.max(bid.firstTokenMs, measured.firstMs),
+			// Measured from the acceptance, so without the queue before it.
+			firstMs: Math.max(bid.firstTokenMs, (bid.waitMs ?? 0) + measured.firstMs),
 			tokensPerSecond: Math.min(claimed * measured.honesty, measured.tokensPerSecond * FASTER)
 		};
 	}
 	const { tokensPerSecond: most, firstMs: least } = usual ?? BELIEVED;
 	return {
-		firstMs: Math.max(bid.firstTokenMs, least / SLOWER),
+		firstMs: Math.max(bid.firstTokenMs, (bid.waitMs ?? 0) + least / SLOWER + prefillMs(promptTokens, most)),
 		tokensPerSecond: SLOWER * Math.min(claimed * (known?.honesty ?? 1), most)
 	};
 }

@@ -4,37 +4,10 @@
  *
  * How it would be cheated: docs/decisions/selection.md.
  */
+import type { KnownExecutor } from '#lib/ports/store.ts';
 import type { Code } from '#lib/protocol/errors.ts';
 
-export interface Known {
-	/** PeerId. */
-	readonly id: string;
-	/** `did:key` of its account. */
-	readonly account: string;
-	/** How it is reached: those who share it are likely to be one operator's (`kindOf`). */
-	readonly kind: string;
-	/** Jobs it did as it should, and what it broke, as they weigh at `at`. */
-	readonly kept: number;
-	readonly broken: number;
-	/** Jobs it did as it should in all, for the words on the screen; never fades. */
-	readonly jobs: number;
-	/** How its first try here ended, 1 for well, else less than 0 (at worst −1): what newcomers of its kind are judged by. */
-	readonly first: number;
-	/** Unix ms. */
-	readonly firstAt: number;
-	/** Model id of the three measures below; undefined until something was measured. */
-	readonly model: string | undefined;
-	/** Tokens a second as read here, and ms from its acceptance to the first token, the newest weighing most. */
-	readonly tokensPerSecond: number;
-	readonly firstMs: number;
-	/** Measured speed over promised speed, at most 1. */
-	readonly honesty: number;
-	/** How long it was heard to offer, and how long it was missed between, ms. */
-	readonly upMs: number;
-	readonly downMs: number;
-	/** Unix ms of the last change. */
-	readonly at: number;
-}
+export type Known = KnownExecutor;
 
 /** What became of one try with an executor. */
 export type Outcome =

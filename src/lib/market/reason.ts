@@ -9,13 +9,18 @@ export interface Among {
 	readonly tried: boolean;
 }
 
+/** Below this nobody minds that others come first, ms. */
+const AT_ONCE_MS = 1_000;
+
 /** A few words that begin small and end without a point. */
 export function reasonFor({ bid, sameAccount }: BidHeard, { known, proven }: Expected, among: Among): string {
 	if (sameAccount) return 'your own device';
 	if (known !== undefined && proven) {
 		const times = known.jobs === 1 ? 'once' : known.jobs === 2 ? 'twice' : `${known.jobs} times`;
-		if (known.model !== bid.model.id || known.tokensPerSecond === 0) return `answered here ${times}`;
-		return `measured ${rounded(known.tokensPerSecond)} tokens a second here, answered ${times}`;
+		const waitMs = bid.waitMs ?? 0;
+		const free = waitMs < AT_ONCE_MS ? 'free now' : `free in ${Math.ceil(waitMs / 1000)} s`;
+		if (known.model !== bid.model.id || known.tokensPerSecond === 0) return `answered here ${times}, ${free}`;
+		return `measured ${rounded(known.tokensPerSecond)} tokens a second here, answered ${times}, ${free}`;
 	}
 	if (among.offers === 1) return 'the only offer';
 	if (known !== undefined && known.broken > 0)

@@ -1,8 +1,8 @@
 /**
  * Of the bids heard, these, best first, and why: a pure decision of the originator.
  *
- * Who is known is ranked by what was measured; newcomers, of whom nothing can be told apart but their claims, by lot within a factor of two. Now
- * and then a newcomer goes first where somebody known stands behind it, so that anybody can earn a record.
+ * Who is known is ranked by what was measured; newcomers, of whom nothing can be told apart but their claims, by lot within a factor of two. In a
+ * job to explore in a newcomer goes first where somebody known stands behind it, so that anybody can earn a record.
  *
  * How it would be cheated: docs/decisions/selection.md.
  */
@@ -32,6 +32,15 @@ export interface Choice<B extends BidHeard> {
 	/** For a person: kept with the job and shown with the answer. */
 	readonly reason: string;
 }
+
+/** How bids are ranked: `select` with what is known, or another order to compare it with. `now` is monotonic ms. */
+export type Rank = <B extends BidHeard>(
+	heard: readonly B[],
+	announcement: JobAnnouncement,
+	policy: ExecutionPolicy,
+	now: number,
+	explore?: boolean
+) => readonly Choice<B>[];
 
 /** A number in [0, 1), another each time. */
 export type Chance = () => number;
@@ -87,20 +96,20 @@ export function select<B extends BidHeard>(
 	policy: ExecutionPolicy,
 	now: number,
 	knowledge: Knowledge = NOTHING_KNOWN,
-	chance: Chance = () => 0
+	{ chance = () => 0, explore = false }: { readonly chance?: Chance; readonly explore?: boolean } = {}
 ): Choice<B>[] {
 	const { maxTokens, promptTokens } = announcement;
 	const candidates = heard
 		.filter((each) => acceptable(each, announcement, policy, now))
 		.map((each): Candidate<B> => {
-			const expected = expect(each, maxTokens, knowledge);
+			const expected = expect(each, announcement, knowledge);
 			const { odds, endMs, known } = expected;
 			const price = each.sameAccount ? 0 : priceOf(each.bid.pricePer1k, promptTokens + maxTokens);
 			const sure = endMs + (FAILED_MS * (1 - odds)) / Math.max(0.01, odds) + price * MS_PER_MICROCREDIT;
 			return { heard: each, expected, cost: known === undefined ? sure * (1 + BY_LOT * chance()) : sure };
 		});
 	const ranked = apart([...candidates].sort(byCost));
-	const tried = explored(ranked, knowledge, chance);
+	const tried = explore ? explored(ranked) : undefined;
 	const order = tried === undefined ? ranked : [tried, ...ranked.filter((each) => each !== tried)];
 	return order.map((each) => ({
 		heard: each.heard,
@@ -137,18 +146,16 @@ function apart<B extends BidHeard>(ranked: readonly Candidate<B>[]): readonly Ca
 		.sort(byCost);
 }
 
-/** The newcomer that goes first this time, if one does. */
-function explored<B extends BidHeard>(
-	ranked: readonly Candidate<B>[],
-	knowledge: Knowledge,
-	chance: Chance
-): Candidate<B> | undefined {
+/** The newcomer that goes first when this is a job to explore in. */
+function explored<B extends BidHeard>(ranked: readonly Candidate<B>[]): Candidate<B> | undefined {
 	const [best] = ranked;
 	if (best === undefined || best.heard.sameAccount || !best.expected.proven) return undefined;
 	const newcomer = ranked.find(({ expected }) => expected.known === undefined);
-	if (newcomer === undefined || newcomer.expected.endMs > EXPLORED_SLOWER * best.expected.endMs) return undefined;
-	// The worse newcomers did lately, the seldomer one is tried.
-	return chance() >= 1 - EXPLORED * newcomersOdds(knowledge, kindOf(newcomer.heard.bid.addresses))
-		? newcomer
-		: undefined;
+	const slow = newcomer !== undefined && newcomer.expected.endMs > EXPLORED_SLOWER * best.expected.endMs;
+	return slow ? undefined : newcomer;
+}
+
+/** Whether a job is one to explore in: the worse newcomers did lately, the seldomer. */
+export function explores(knowledge: Knowledge, chance: Chance): boolean {
+	return chance() >= 1 - EXPLORED * newcomersOdds(knowledge, '');
 }

@@ -2,8 +2,7 @@
 import type { JobAnnouncement } from '#lib/protocol/announcement.ts';
 import { sameClass, sameTokens, type OfferedModel } from '#lib/protocol/model.ts';
 import type { ExecutionPolicy } from '#lib/protocol/policy.ts';
-import type { Knowledge } from './expect.ts';
-import { acceptable, select, type BidHeard, type Chance, type Choice } from './select.ts';
+import { acceptable, type BidHeard, type Choice, type Rank } from './select.ts';
 
 /** What is known of the job when its executor is lost. */
 export interface Interrupted {
@@ -24,14 +23,13 @@ const LAST_MOMENTS_MS = 1_000;
 
 /**
  * Ranks the bids that read the same tokens: the bit-exact class before others, accounts that lost nothing of this job (and our own) before those that
- * did, then the order of `select`. `now` is monotonic ms.
+ * did, then the order of `rank`. `now` is monotonic ms.
  */
 export function successors<B extends BidHeard>(
 	heard: readonly B[],
 	job: Interrupted,
 	now: number,
-	knowledge?: Knowledge,
-	chance?: Chance
+	rank: Rank
 ): Choice<B>[] {
 	const { announcement, policy, model, struckOff, accounts, spent } = job;
 	const fit = heard.filter(
@@ -42,7 +40,7 @@ export function successors<B extends BidHeard>(
 	);
 	const exact = ({ bid }: B) => Number(sameClass(bid.model, model));
 	const trusted = ({ sameAccount, account }: B) => Number(sameAccount || !accounts.has(account));
-	return select(fit, announcement, policy, now, knowledge, chance).sort(
+	return [...rank(fit, announcement, policy, now)].sort(
 		(a, b) => exact(b.heard) - exact(a.heard) || trusted(b.heard) - trusted(a.heard)
 	);
 }

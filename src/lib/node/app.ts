@@ -103,6 +103,8 @@ export interface Offer {
 	/** Microcredits per 1,000 tokens. */
 	readonly pricePer1k: number;
 	readonly free: boolean;
+	/** At which it says it can be reached. */
+	readonly addresses: readonly string[];
 	readonly heardAt: number;
 }
 

@@ -1,5 +1,6 @@
 /** Steps 3 to 5 at the originator: publish the wish, hear bids while the window is open, rank them. */
-import { select, type BidHeard, type Choice } from '#lib/market/select.ts';
+import type { Who } from '#lib/market/known.ts';
+import type { BidHeard, Choice } from '#lib/market/select.ts';
 import { jobBid, jobInterest, type JobBid } from '#lib/protocol/bid.ts';
 import { openCertificate } from '#lib/protocol/certificate.ts';
 import { formatDid, formatPeerId } from '#lib/protocol/did.ts';
@@ -10,6 +11,8 @@ import { codeOf, Refusal } from '#lib/protocol/errors.ts';
 import { judgeGossip } from '#lib/protocol/gossip.ts';
 import { MAX_GOSSIP_MESSAGE } from '#lib/protocol/limits.ts';
 import { BID_WINDOW_MS, type AnnouncedJob } from './announce.ts';
+import type { Line } from './ask.ts';
+import { Bids } from './bids.ts';
 import type { OriginateEvent } from './events.ts';
 import { Inbox } from './inbox.ts';
 import type { NodePorts } from './ports.ts';
@@ -19,6 +22,8 @@ export interface SignedBid extends BidHeard {
 	readonly signed: Signed<JobBid>;
 	/** Account key, 32 bytes. */
 	readonly accountKey: Uint8Array;
+	/** It bid over this way, which is still open. */
+	readonly line?: Line;
 }
 
 /** A job with its ranked offers, best first. */
@@ -29,14 +34,14 @@ export interface RankedJob {
 	readonly announcements: readonly AnnouncedJob['announcement'][];
 }
 
-/** With this many offers nothing is gained by waiting for the window to close. */
-const ENOUGH_BIDS = 8;
+/** With this many offers of those who did well here nothing is gained by waiting for the window to close. */
+const ENOUGH_PROVEN = 3;
 /** Without any offer the wish is repeated this often: a tab that has just joined hears gossip only after its mesh has formed. */
 const REPEAT_MS = 1_000;
 /** When somebody is full and nobody offers, this long is enough to hear the others too: then it is said at once. */
 const ALL_FULL_MS = 2 * BID_WINDOW_MS;
 /** Without any offer for this long, nobody is there. */
-const NOBODY_MS = 8_000;
+export const NOBODY_MS = 8_000;
 
 type BiddingMail =
 	| { readonly type: 'heard'; readonly bytes: Uint8Array }
@@ -44,14 +49,30 @@ type BiddingMail =
 	| { readonly type: 'joined' }
 	| { readonly type: 'stop' };
 
+/** What else a round depends on. */
+export interface Round {
+	/** Those who had their try in this job. */
+	readonly except: ReadonlySet<string>;
+	/** Newcomers go first. */
+	readonly explore: boolean;
+	/** How long nobody may offer. */
+	readonly nobodyMs: number;
+	/** Offers that are there already. */
+	readonly already: readonly SignedBid[];
+}
+
+const FIRST_ROUND: Round = { except: new Set(), explore: false, nobodyMs: NOBODY_MS, already: [] };
+
 /** Yields `announced`, `bid`, `interest`; returns offers, best first. Refusals: `no-bids`, `busy` with when to come back, `aborted`. */
 export async function* collectBids(
 	job: AnnouncedJob,
 	ports: NodePorts,
-	signal: AbortSignal
+	signal: AbortSignal,
+	{ except, explore, nobodyMs, already }: Round = FIRST_ROUND
 ): AsyncGenerator<OriginateEvent, RankedJob, void> {
 	const inbox = new Inbox<BiddingMail>(ports.clock);
-	const heard = new Map<string, SignedBid>();
+	const heard = new Bids(ports);
+	for (const offer of already) heard.add(offer);
 	const announcements = [job.announcement];
 	const stop = () => inbox.put({ type: 'stop' });
 	signal.addEventListener('abort', stop, { once: true });
@@ -76,8 +97,9 @@ export async function* collectBids(
 		for (;;) {
 			const now = ports.clock.monotonic();
 			const full = fullForMs !== undefined && !loading;
-			const closes = heard.size > 0 ? said + BID_WINDOW_MS : begun + (full ? ALL_FULL_MS : NOBODY_MS);
-			if (now >= closes || heard.size >= ENOUGH_BIDS || nobodyMissing(heard, job, ports)) break;
+			const closes =
+				heard.size > 0 ? said + BID_WINDOW_MS : begun + (full ? Math.min(nobodyMs, ALL_FULL_MS) : nobodyMs);
+			if (now >= closes || heard.proven >= ENOUGH_PROVEN || nobodyMissing(heard, job, ports)) break;
 			const again = said + (joined ? BID_WINDOW_MS : REPEAT_MS);
 			if (heard.size === 0 && now >= again) {
 				said = now;
@@ -94,14 +116,14 @@ export async function* collectBids(
 				joined = true;
 				continue;
 			}
+			if (!heard.worthOpening(mail.bytes, except)) continue;
 			const word = await admitBid(mail.bytes, job, announcements, ports);
 			if (word === undefined) continue;
 			if (word.type === 'full') fullForMs = Math.min(word.retryMs, fullForMs ?? Infinity);
 			else if (word.type === 'interest') {
 				loading = true;
 				yield word;
-			} else if (!heard.has(word.executor)) {
-				heard.set(word.executor, word.offer);
+			} else if (heard.add(word.offer)) {
 				yield { type: 'bid', executor: word.executor, pricePer1k: word.offer.bid.pricePer1k };
 			}
 		}
@@ -111,7 +133,8 @@ export async function* collectBids(
 		unseen();
 		signal.removeEventListener('abort', stop);
 	}
-	const choices = select([...heard.values()], job.announcement.body, job.policy, ports.clock.monotonic());
+	const now = ports.clock.monotonic();
+	const choices = ports.registry.rank(heard.all, job.announcement.body, job.policy, now, explore);
 	if (choices.length === 0) throw new Refusal('no-bids');
 	return { job, choices, announcements };
 }
@@ -120,10 +143,17 @@ export async function* collectBids(
  * Whether everybody who could bid has: then the rest of the window would only be waited for. How it would be cheated: one who bids fast and
  * is the only one a newcomer has heard of would shut out the rest; so `offering` knows nothing until all had time to be heard.
  */
-function nobodyMissing(heard: ReadonlyMap<string, SignedBid>, job: AnnouncedJob, ports: NodePorts): boolean {
+function nobodyMissing(heard: Bids, job: AnnouncedJob, ports: NodePorts): boolean {
 	const expected = ports.offering(job.announcement.body.model);
 	return heard.size > 0 && expected !== undefined && expected.every((executor) => heard.has(executor));
 }
+
+/** Who made the bid, for what is remembered of it. */
+export const whoBid = ({ executor, account, bid }: SignedBid): Who => ({
+	id: executor,
+	account,
+	addresses: bid.addresses
+});
 
 /** The same wish under a new stamp, since gossip drops what it has seen; `change` is what was learnt since. To be remembered before it is published. */
 export async function restate(
@@ -163,6 +193,8 @@ export async function admitBid(
 		const certificate = await openCertificate(signed, ports.crypto, ports.clock.now());
 		const account = formatDid(certificate.account);
 		const executor = formatPeerId(signed.signer);
+		// A wish or a bid of one's own that somebody said again.
+		if (executor === ports.mesh.self) throw new Refusal('replayed', 'own bid');
 		const offer: SignedBid = {
 			bid,
 			signed,

@@ -5,8 +5,8 @@
  * terms it did not offer.
  */
 import type { Channel, PeerId } from '#lib/ports/mesh.ts';
-import { jobAnnouncement } from '#lib/protocol/announcement.ts';
-import { read } from '#lib/protocol/envelope.ts';
+import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcement.ts';
+import { read, type Signed } from '#lib/protocol/envelope.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
 import { judgeGossip } from '#lib/protocol/gossip.ts';
 import { offer } from '#lib/protocol/model.ts';
@@ -74,10 +74,24 @@ export function contribute(
 		if (answer !== undefined) await ports.mesh.publish('fireweed/1/bids', answer.bytes);
 	};
 
+	const hearDirectly = async (wish: Signed<JobAnnouncement>, peer: PeerId) => {
+		if (paused || offering === undefined) return undefined;
+		return (await tender.directly(wish, peer, offering))?.bytes;
+	};
+
 	const serve = (channel: Channel) => {
 		const ofPeer = [...running.values()].filter((peer) => peer === channel.peer).length;
 		if (stopping.signal.aborted || running.size >= MAX_CHANNELS || ofPeer >= MAX_CHANNELS_PEER) return channel.abort();
-		const work = execute(channel, (job) => bids.take(job), desk, ports, stopping.signal, tell, kept);
+		const work = execute(
+			channel,
+			(wish) => hearDirectly(wish, channel.peer),
+			(job, bid) => bids.take(job, bid),
+			desk,
+			ports,
+			stopping.signal,
+			tell,
+			kept
+		);
 		running.set(work, channel.peer);
 		void work.finally(() => running.delete(work));
 	};

@@ -23,6 +23,8 @@ export interface ExecutorFacts {
 /** One life of a job as its originator sees it. Exactly one `finished`, `lost` or `failed` ends it. */
 export type OriginateEvent =
 	| { readonly type: 'announced'; readonly job: string }
+	/** Those who did well here before were asked, each over a channel of its own; nobody else knows of the job yet. */
+	| { readonly type: 'asked'; readonly job: string; readonly executors: number }
 	| { readonly type: 'bid'; readonly executor: string; readonly pricePer1k: number }
 	/** Somebody could answer after loading its model. */
 	| { readonly type: 'interest'; readonly executor: string; readonly readyInMs: number }
@@ -30,6 +32,7 @@ export type OriginateEvent =
 	| { readonly type: 'queued'; readonly executor: string; readonly waitMs: number }
 	/** All who could answer are full. The wish is said again by itself after `retryMs`; so far it was said `tries` times, of `most`. */
 	| { readonly type: 'busy'; readonly retryMs: number; readonly tries: number; readonly most: number }
+	/** `reason`: why this one, in words for a person. */
 	| { readonly type: 'assigned'; readonly executor: ExecutorFacts; readonly reason: string }
 	| { readonly type: 'accepted' }
 	/** By policy (`hedge`) somebody else answers beside the first: it reads the prompt too, and is paid what it delivers. */
@@ -53,6 +56,8 @@ export type OriginateEvent =
 			/** Both are of one bit-exact class: the answer is the one the lost executor would have given. */
 			readonly exact: boolean;
 			readonly why: Code;
+			/** Why this one, in words for a person. */
+			readonly reason: string;
 	  }
 	/** `tokens` and `price` are those of all executors together; `receipt` is the last one's and names those before. */
 	| {

@@ -12,7 +12,8 @@ import { assignJob } from '#lib/protocol/assignment.ts';
 import { seedOf } from '#lib/protocol/bid.ts';
 import { nodeCertificate } from '#lib/protocol/certificate.ts';
 import { parsePeerId } from '#lib/protocol/did.ts';
-import { equalBytes } from '#lib/protocol/encode.ts';
+import { equalBytes, type Link } from '#lib/protocol/encode.ts';
+import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcement.ts';
 import { open, peek, seal, type Signed } from '#lib/protocol/envelope.ts';
 import { codeOf, Refusal, retryMsOf } from '#lib/protocol/errors.ts';
 import { MAX_CHANNEL_MESSAGE } from '#lib/protocol/limits.ts';
@@ -32,10 +33,22 @@ import { waitTurn } from './wait-turn.ts';
 /** A channel that brings no assignment for this long is closed. */
 export const ASSIGN_MS = 10_000;
 
-/** Serves one channel to its end. Never throws. `take` hands over the open bid of a job, once. */
+/** Wishes that one channel may bring before its assignment: the second is for one whose bid ran out. */
+const MAX_WISHES = 2;
+
+/** Hands over an open bid of a job (hex), that of the name if it is there, once. */
+export type TakeBid = (job: string, bid: Link) => OpenBid | undefined;
+
+/** Answers a wish said to this node alone; undefined when it says nothing to it. */
+export type AnswerWish = (announcement: Signed<JobAnnouncement>) => Promise<Uint8Array | undefined>;
+
+/**
+ * Serves one channel to its end: a wish or two to be answered there, then one assignment. Never throws. `take` hands over the open bid of a job, once.
+ */
 export async function execute(
 	channel: Channel,
-	take: (job: string) => OpenBid | undefined,
+	answer: AnswerWish,
+	take: TakeBid,
 	desk: Desk,
 	ports: ExecutorPorts,
 	stopping: AbortSignal,
@@ -45,17 +58,18 @@ export async function execute(
 	const inbox = new Inbox<JobMail>(ports.clock);
 	void pour(channel, inbox);
 	try {
-		const mail = await inbox.take(ASSIGN_MS);
-		if (mail?.type !== 'message') throw new Refusal('stalled', 'no assignment');
-		if (peek(mail.bytes, MAX_CHANNEL_MESSAGE).type === reattachJob.type) {
-			const request = await open(reattachJob, mail.bytes, ports.crypto);
+		const first = await firstOf(channel, inbox, answer, ports);
+		// Somebody who asked several and chose another: nothing to tell of.
+		if (first === undefined) return channel.abort();
+		if (peek(first, MAX_CHANNEL_MESSAGE).type === reattachJob.type) {
+			const request = await open(reattachJob, first, ports.crypto);
 			await kept.reattach(request, channel, inbox).catch(async (error: unknown) => {
 				await decline(request.body, error, channel, ports);
 				throw error;
 			});
 			return;
 		}
-		const assignment = await open(assignJob, mail.bytes, ports.crypto);
+		const assignment = await open(assignJob, first, ports.crypto);
 		await serve(assignment, channel, inbox, take, desk, ports, stopping, tell, kept);
 	} catch (error) {
 		if (codeOf(error) === 'internal') ports.log('execute-failed', { error: String(error) });
@@ -64,12 +78,33 @@ export async function execute(
 	}
 }
 
+/** What the channel brings after its wishes; undefined when its asker only asked. Refusals: `stalled`, `rate-limited`, those of `open`. */
+async function firstOf(
+	channel: Channel,
+	inbox: Inbox<JobMail>,
+	answer: AnswerWish,
+	ports: ExecutorPorts
+): Promise<Uint8Array | undefined> {
+	for (let wishes = 0; ; wishes++) {
+		const mail = await inbox.take(ASSIGN_MS);
+		if (mail?.type !== 'message') {
+			if (wishes > 0) return undefined;
+			throw new Refusal('stalled', 'no assignment');
+		}
+		if (peek(mail.bytes, MAX_CHANNEL_MESSAGE).type !== jobAnnouncement.type) return mail.bytes;
+		if (wishes >= MAX_WISHES) throw new Refusal('rate-limited', 'wishes');
+		const said = await answer(await open(jobAnnouncement, mail.bytes, ports.crypto));
+		if (said === undefined) return undefined;
+		await channel.send(said);
+	}
+}
+
 /** Terms, a place in the queue, the engine, the receipt; what is refused before the engine is told to the asker with its code. */
 async function serve(
 	assignment: Signed<AssignJob>,
 	channel: Channel,
 	inbox: Inbox<JobMail>,
-	take: (job: string) => OpenBid | undefined,
+	take: TakeBid,
 	desk: Desk,
 	ports: ExecutorPorts,
 	stopping: AbortSignal,
@@ -112,11 +147,11 @@ function wanted({ assignment, announcement, sameAccount, pricePer1k }: Terms, { 
 async function agreeOn(
 	assignment: Signed<AssignJob>,
 	channel: Channel,
-	take: (job: string) => OpenBid | undefined,
+	take: TakeBid,
 	ports: ExecutorPorts
 ): Promise<Terms> {
 	const run = assignment.body;
-	const open = take(toHex(run.job));
+	const open = take(toHex(run.job), run.bid);
 	if (open === undefined) throw new Refusal('expired', 'no open bid for this job');
 	const announced = open.announcement.body;
 	if (!equalBytes(assignment.signer, open.announcement.signer)) throw new Refusal('wrong-signer', 'assignment');

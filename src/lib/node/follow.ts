@@ -92,5 +92,6 @@ function promoted(
 	const { position } = race;
 	ports.log('handed-over', { why: code, epoch: next.assignment.body.epoch, ms: 0 });
 	const exact = parted !== true && sameClass(hired.executor.bid.model, next.executor.bid.model);
-	return { type: 'handed-over', from: hired.executor.executor, to: facts(next.executor), position, exact, why: code };
+	const [from, to] = [hired.executor.executor, facts(next.executor)];
+	return { type: 'handed-over', from, to, position, exact, why: code, reason: 'it stood by' };
 }

@@ -10,8 +10,9 @@ import { codeOf, isCode, Refusal, retryMsOf, type Code } from '#lib/protocol/err
 import { jobStatus, type JobStatusUpdate } from '#lib/protocol/status.ts';
 import type { Wish } from './app.ts';
 import type { AnnouncedJob } from './announce.ts';
-import type { RankedJob, SignedBid } from './bidding.ts';
+import { whoBid, type RankedJob, type SignedBid } from './bidding.ts';
 import type { ExecutorFacts, OriginateEvent } from './events.ts';
+import { hangUpAll, isNewcomer, knock, KNOCKED, MAX_KNOCKED, newcomersFail } from './ask.ts';
 import { Inbox, pour, within, type JobMail } from './inbox.ts';
 import type { NodePorts } from './ports.ts';
 import type { Transcript } from './transcript.ts';
@@ -60,8 +61,8 @@ export interface Beginning extends Pick<HiredJob, 'startedFrom' | 'parts'> {
 }
 
 /** Offers tried one after the other before the job counts as failed. */
-export const MAX_TRIES = 4;
-/** From assignment to the executor's word, and from one word to the next while it waits. A slow answer is as good as none. */
+export const MAX_TRIES = 8;
+/** From one word of an executor to the next while its asker waits there. */
 const ACCEPT_MS = 5_000;
 /** In the queue of one executor, however often it says that it will be soon: the longest that one lets anybody wait, and a third. */
 const QUEUE_MS = 40_000;
@@ -73,42 +74,102 @@ const SOON_MS = 1_000;
 const LONG_MS = 3_600_000;
 /** Codes that say "not now" rather than "never". */
 const NOT_NOW: readonly Code[] = ['busy', 'expired', 'rate-limited'];
+/** How long one executor is waited for. */
+export interface Patience {
+	readonly reachMs: number;
+	readonly wordMs: number;
+}
 /** For a new WebRTC connection over a relay, retries within included (measured p95 0.33 s, docs/spec/mesh.md). */
 const REACH_MS = 15_000;
-/** The same for a successor or a standby: shorter than for the first one, because a person is reading. */
-export const REACH_NEXT_MS = 5_000;
+/** The same when somebody else offers, or a person is reading. */
+const REACH_NEXT_MS = 5_000;
+/** From the assignment to the first word, which is said at once, whatever the queue. A slow one is as good as none. */
+const WORD_MS = 5_000;
+/** The same when somebody else offers, or a person is reading. */
+const WORD_NEXT_MS = 2_500;
+/** Nobody else offers. */
+const PATIENT: Patience = { reachMs: REACH_MS, wordMs: WORD_MS };
+/** Somebody else does, or a person is reading. */
+export const QUICK: Patience = { reachMs: REACH_NEXT_MS, wordMs: WORD_NEXT_MS };
 
 /**
  * Yields `queued` and `assigned`; returns the accepted job, under `firstEpoch` or one of the next. Refusals: `aborted`; `busy`, when one of those
- * tried might take it later; else that of the last executor tried.
+ * tried might take it later; else that of the last executor tried. Whoever had its try is added to `tried`; after each the rest are weighed anew.
  */
 export async function* hire(
 	ranked: RankedJob,
 	wish: Wish,
 	ports: NodePorts,
 	signal: AbortSignal,
-	firstEpoch = 1
+	firstEpoch = 1,
+	tried = new Set<string>()
 ): AsyncGenerator<OriginateEvent, HiredJob, void> {
 	const { continueFrom } = wish;
+	const { job } = ranked;
 	const first = { continueFrom, startedFrom: continueFrom.length, predecessors: [], parts: [] };
+	const weigh = (bids: readonly SignedBid[]) =>
+		ports.registry.rank(bids, job.announcement.body, job.policy, ports.clock.monotonic());
+	/** Those who were shown the prompt. */
+	const had = new Set<string>();
+	const left = () => choices.map(({ heard }) => heard).filter(({ executor }) => !tried.has(executor));
+	const rest = () => weigh([...answered.filter(({ executor }) => !had.has(executor)), ...left()]);
 	let last = new Refusal('no-bids');
 	let laterMs: number | undefined;
-	for (const [i, choice] of ranked.choices.slice(0, MAX_TRIES).entries()) {
-		if (signal.aborted) throw new Refusal('aborted');
-		const beginning: Beginning = { ...first, epoch: firstEpoch + i, seedFrom: undefined, deadlineAt: undefined };
-		try {
-			const hired = yield* queueing(choice.heard.executor, ports, (told) =>
-				assign(ranked.job, choice, beginning, wish, ports, signal, REACH_MS, told)
-			);
-			yield { type: 'assigned', executor: facts(choice.heard), reason: choice.reason };
-			return hired;
-		} catch (error) {
+	const full: string[] = [];
+	const answered: SignedBid[] = [];
+	let wary = newcomersFail(ports);
+	let knocked = KNOCKED;
+	let { choices } = ranked;
+	try {
+		for (let tries = 0; tries < MAX_TRIES;) {
 			if (signal.aborted) throw new Refusal('aborted');
-			ports.log('executor-not-hired', { code: codeOf(error) });
-			last = new Refusal(codeOf(error), 'executor');
-			if (NOT_NOW.includes(last.code)) laterMs = Math.min(laterMs ?? Infinity, retryMsOf(error) ?? SOON_MS);
+			const [choice] = choices;
+			if (choice === undefined) break;
+			const isNew = (heard: SignedBid) => heard.line === undefined && isNewcomer(heard, ports);
+			if (wary && isNew(choice.heard)) {
+				const those = left().filter(isNew).slice(0, knocked);
+				for (const { executor } of those) tried.add(executor);
+				const here = await knock(those, job, ports, signal);
+				if (here.length === 0) knocked = Math.min(MAX_KNOCKED, 2 * knocked);
+				answered.push(...here);
+				choices = rest();
+				continue;
+			}
+			tried.add(choice.heard.executor);
+			had.add(choice.heard.executor);
+			const patience = choices.length > 1 ? QUICK : PATIENT;
+			const beginning: Beginning = {
+				...first,
+				epoch: firstEpoch + tries++,
+				seedFrom: undefined,
+				deadlineAt: undefined
+			};
+			try {
+				const hired = yield* queueing(choice.heard.executor, ports, (told) =>
+					assign(job, choice, beginning, wish, ports, signal, patience, told)
+				);
+				yield { type: 'assigned', executor: facts(choice.heard), reason: choice.reason };
+				hangUpAll(answered, hired.executor);
+				return hired;
+			} catch (error) {
+				if (signal.aborted) throw new Refusal('aborted');
+				ports.log('executor-not-hired', { code: codeOf(error) });
+				last = new Refusal(codeOf(error), 'executor');
+				ports.registry.failed(whoBid(choice.heard), last.code, 'hiring');
+				if (NOT_NOW.includes(last.code)) {
+					full.push(choice.heard.executor);
+					laterMs = Math.min(laterMs ?? Infinity, retryMsOf(error) ?? SOON_MS);
+				} else wary = true;
+				choices = rest();
+			}
 		}
+	} catch (error) {
+		hangUpAll(answered);
+		throw error;
 	}
+	hangUpAll(answered);
+	// Who was full may have room later.
+	for (const executor of full) tried.delete(executor);
 	throw laterMs === undefined ? last : new Refusal('busy', 'executor', laterMs);
 }
 
@@ -150,12 +211,15 @@ export async function assign(
 	wish: Wish,
 	ports: NodePorts,
 	signal: AbortSignal,
-	reachMs = REACH_MS,
+	{ reachMs, wordMs }: Patience,
 	queued: (waitMs: number) => void = () => undefined
 ): Promise<HiredJob> {
 	const { bid, signed, executor, sameAccount } = choice.heard;
 	const { epoch, continueFrom, predecessors, startedFrom, parts } = beginning;
-	const channel = await within(ports.clock, reachMs, 'unreachable', ports.mesh.open(executor, bid.addresses, signal));
+	const { line } = choice.heard;
+	const channel =
+		line?.channel ??
+		(await within(ports.clock, reachMs, 'unreachable', ports.mesh.open(executor, bid.addresses, signal)));
 	try {
 		const body: AssignJob = {
 			job: job.id,
@@ -176,14 +240,14 @@ export async function assign(
 			extensions: {}
 		};
 		const assignment = await seal(assignJob, body, job.key);
-		const inbox = new Inbox<JobMail>(ports.clock);
-		void pour(channel, inbox);
+		const inbox = line?.inbox ?? new Inbox<JobMail>(ports.clock);
+		if (line === undefined) void pour(channel, inbox);
 		const deadlineAt = beginning.deadlineAt ?? ports.clock.monotonic() + job.policy.deadlineMs;
 		await channel.send(assignment.bytes);
 		const stop = () => inbox.put({ type: 'stop' });
 		signal.addEventListener('abort', stop, { once: true });
-		const patience = beginning.deadlineAt === undefined ? QUEUE_MS : QUEUE_NEXT_MS;
-		const executorNonce = await acceptance(inbox, choice.heard, body, ports, patience, queued).finally(() =>
+		const queueMs = beginning.deadlineAt === undefined ? QUEUE_MS : QUEUE_NEXT_MS;
+		const executorNonce = await acceptance(inbox, choice.heard, body, ports, { wordMs, queueMs }, queued).finally(() =>
 			signal.removeEventListener('abort', stop)
 		);
 		const { originatorNonce } = body;
@@ -206,13 +270,15 @@ export async function acceptance(
 	heard: SignedBid,
 	assigned: AssignJob,
 	ports: NodePorts,
-	patienceMs = QUEUE_MS,
+	{ wordMs, queueMs } = { wordMs: WORD_MS, queueMs: QUEUE_MS },
 	queued: (waitMs: number) => void = () => undefined
 ): Promise<Uint8Array> {
 	const { clock, crypto } = ports;
-	const end = clock.monotonic() + patienceMs;
+	const end = clock.monotonic() + queueMs;
+	let quietMs = wordMs;
 	for (;;) {
-		const mail = await inbox.take(Math.min(ACCEPT_MS, Math.ceil(end - clock.monotonic())));
+		const mail = await inbox.take(Math.min(quietMs, Math.ceil(end - clock.monotonic())));
+		quietMs = ACCEPT_MS;
 		if (mail === undefined && clock.monotonic() >= end) throw new Refusal('busy', 'too long in its queue');
 		if (mail === undefined) throw new Refusal('stalled', 'no word after the assignment');
 		if (mail.type !== 'message') throw new Refusal(mail.type === 'ended' ? (mail.code ?? 'channel-closed') : 'aborted');

@@ -33,12 +33,15 @@ export class Offers {
 	readonly #ports: OffersPorts;
 	readonly #heard = new Map<PeerId, Heard>();
 	readonly #changed: () => void;
+	readonly #stated: (executor: PeerId) => void;
 	/** Monotonic ms when listening began. */
 	#since: number | undefined;
 
-	constructor(ports: OffersPorts, changed: () => void) {
+	/** `stated` is told of every statement that holds. */
+	constructor(ports: OffersPorts, changed: () => void, stated: (executor: PeerId) => void = () => undefined) {
 		this.#ports = ports;
 		this.#changed = changed;
+		this.#stated = stated;
 	}
 
 	/** Begins to hear; names what it hears to the mesh as possible neighbours. Returns how to stop. */
@@ -83,6 +86,8 @@ export class Offers {
 		const { account } = await openCertificate(signed, crypto, clock.now());
 		const { models, region, addresses, sequence, issuedAt, ttlMs } = signed.body;
 		const executor = formatPeerId(signed.signer);
+		// Said again by somebody else: nobody hires itself.
+		if (executor === mesh.self) return;
 		if (sequence <= (this.#heard.get(executor)?.sequence ?? -1)) throw new Refusal('out-of-order', 'capability');
 		const did = formatDid(account);
 		const offers = models.map(({ model, milliTokensPerSecond, pricePer1k }) => ({
@@ -94,6 +99,7 @@ export class Offers {
 			tokensPerSecond: milliTokensPerSecond / 1000,
 			pricePer1k: did === identity.account ? 0 : pricePer1k,
 			free: did === identity.account,
+			addresses,
 			heardAt: clock.now()
 		}));
 		const holdsMs = Math.max(ttlMs - Math.max(0, clock.now() - issuedAt), ttlMs * LEAST_TIME_LEFT);
@@ -103,6 +109,7 @@ export class Offers {
 			this.#heard.delete(soonest[0]);
 		}
 		mesh.suggest(executor, addresses);
+		this.#stated(executor);
 		this.#changed();
 	}
 }

@@ -4,7 +4,7 @@
  */
 import type { JobAnnouncement } from '#lib/protocol/announcement.ts';
 import type { JobBid } from '#lib/protocol/bid.ts';
-import { toHex } from '#lib/protocol/encode.ts';
+import { toHex, type Link } from '#lib/protocol/encode.ts';
 import type { Signed } from '#lib/protocol/envelope.ts';
 import type { OfferedModel } from '#lib/protocol/model.ts';
 
@@ -31,21 +31,22 @@ export class OpenBids {
 		this.#monotonic = monotonic;
 	}
 
-	/** Keeps one; a newer one for the same job takes the place of the older. */
+	/** Keeps one. Older ones for the same job stand beside it: its asker may have heard the one and not the other. */
 	add(open: OpenBid): void {
-		const key = toHex(open.bid.body.job);
-		this.#bids.delete(key);
-		this.#bids.set(key, open);
+		this.#bids.set(open.bid.cid.toString(), open);
 		const [oldest] = this.#bids.keys();
 		if (this.#bids.size > MAX_OPEN_BIDS && oldest !== undefined) this.#bids.delete(oldest);
 	}
 
-	/** Hands over the open bid of a job (hex), once: a second assignment of the same job finds none. */
-	take(job: string): OpenBid | undefined {
+	/**
+	 * Hands over the bid of that name, or else the newest of the job (hex), and with it all of that job, once: a second assignment of the same job finds
+	 * none.
+	 */
+	take(job: string, bid: Link): OpenBid | undefined {
 		this.#forget();
-		const found = this.#bids.get(job);
-		this.#bids.delete(job);
-		return found;
+		const all = [...this.#bids].filter(([, open]) => toHex(open.bid.body.job) === job);
+		for (const [cid] of all) this.#bids.delete(cid);
+		return (all.find(([cid]) => cid === bid.toString()) ?? all.at(-1))?.[1];
 	}
 
 	/** How many are out. */

@@ -30,8 +30,9 @@ export async function* originate(
 	try {
 		const job = await announce(wish, policy, ports);
 		record = recordJob(job, wish, ports);
-		const { ranked, hired } = yield* listen(record, engage(job, wish, ports, signal));
-		spares = new Spares(ranked, wish, ports);
+		const engaged = yield* listen(record, engage(job, wish, ports, signal));
+		const { hired } = engaged;
+		spares = new Spares(engaged, wish, ports);
 		spares.hired(hired);
 		yield* carryOn(hired, undefined, wish, spares, record, ports, signal);
 	} catch (error) {

@@ -7,6 +7,8 @@ import type { Log } from '#lib/ports/log.ts';
 import type { Mesh, PeerId } from '#lib/ports/mesh.ts';
 import type { Random } from '#lib/ports/random.ts';
 import type { Store } from '#lib/ports/store.ts';
+import type { Offer } from './app.ts';
+import type { Choosing } from './registry.ts';
 
 export interface NodePorts {
 	readonly mesh: Mesh;
@@ -22,6 +24,10 @@ export interface NodePorts {
 	readonly log: Log;
 	/** Executors that offer the model (any, when undefined) just now; undefined while some may not have been heard of yet. */
 	readonly offering: (model: string | undefined) => readonly PeerId[] | undefined;
+	/** Offers that still hold, as far as they were heard. */
+	readonly offers: () => readonly Offer[];
+	/** Who did well here before, and whom to choose therefore. */
+	readonly registry: Choosing;
 }
 
 export interface ExecutorPorts extends NodePorts {

@@ -9,6 +9,7 @@ import type { Signed } from '#lib/protocol/envelope.ts';
 import { isCode, Refusal, type Code } from '#lib/protocol/errors.ts';
 import type { ExecutionReceipt } from '#lib/protocol/receipt.ts';
 import type { Wish } from './app.ts';
+import { whoBid } from './bidding.ts';
 import type { OriginateEvent } from './events.ts';
 import type { HiredJob } from './hire.ts';
 import { anyMail, Inbox } from './inbox.ts';
@@ -18,8 +19,8 @@ import { release, settle } from './settle.ts';
 import type { Spares } from './spares.ts';
 import { standBy } from './stand-by.ts';
 
-/** Executors lost in one job before nobody new gets it: each costs its asker the prompt once more, and a mesh that loses four in one answer is in no state. */
-export const MAX_LOST = 3;
+/** Executors lost in one job before nobody new gets it: each costs its asker the prompt once more. Where three in ten stall, six in a row are one in 1,400. */
+export const MAX_LOST = 5;
 
 /** Ends that another executor of the same model would only repeat. */
 const HOPELESS: readonly Code[] = ['prompt-too-long'];
@@ -127,6 +128,7 @@ export class Race {
 	/** The answer is whole, by this one's receipt. Whoever else is at it is let go, and paid for what it delivered. */
 	finish(runner: Runner, receipt: Signed<ExecutionReceipt>): OriginateEvent {
 		this.runners.splice(this.runners.indexOf(runner), 1);
+		for (const each of [runner, ...this.runners]) this.#praise(each);
 		const others = this.runners.map((other) => other.part(other.hearing.tokens.length));
 		for (const other of this.runners.splice(0)) release(other, this.#shown, this.#ports);
 		return this.#finished(receipt, [...this.#parts, ...others]);
@@ -141,6 +143,10 @@ export class Race {
 		if (code === 'stalled') settle(runner, this.#ports);
 		else if (receipt === undefined) hired.channel.abort();
 		this.#spares.lost(hired);
+		if (cancelled) this.#praise(runner);
+		// Two who differ: one of them is wrong, and nobody can tell which.
+		else if (parted) this.#ports.registry.learn(whoBid(hired.executor), { type: 'broken', gravity: 1 });
+		else this.#ports.registry.failed(whoBid(hired.executor), code, 'answering');
 		const proof = receipt?.cid ?? hearing.acknowledged;
 		const before = this.#predecessors.at(-1);
 		const { answerTokens = hearing.acknowledgedTokens, price } = receipt?.body ?? {};
@@ -178,6 +184,11 @@ export class Race {
 	/** Asks nobody else any more. */
 	close(): void {
 		this.#ending.abort();
+	}
+
+	#praise(runner: Runner): void {
+		const outcome = runner.kept();
+		if (outcome !== undefined) this.#ports.registry.learn(whoBid(runner.hired.executor), outcome);
 	}
 
 	readonly #stop = () => {

@@ -51,7 +51,8 @@ export async function* reattach(
 		yield { type: 'reattaching', executor: facts(hired.executor) };
 		for (const piece of pieces) if (piece.position >= shown.tokens.length) yield { type: 'words', ...piece };
 		const offer = { heard: hired.executor, reason: 'the only offer' } as const;
-		spares = new Spares({ job: hired.job, choices: [offer], announcements: [hired.job.announcement] }, wish, ports);
+		const ranked = { job: hired.job, choices: [offer], announcements: [hired.job.announcement] };
+		spares = new Spares({ ranked, tried: new Set() }, wish, ports);
 		const back = await comeBack(found, ports, signal).catch((error: unknown) => codeOf(error));
 		const again =
 			typeof back === 'string' ? { ...hired, channel: NOBODY, inbox: new Inbox<JobMail>(ports.clock) } : back;

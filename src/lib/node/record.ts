@@ -104,7 +104,7 @@ export function recordOf(begun: OriginatedJob, ports: NodePorts): JobRecord {
 					void choose(event.executor, event.reason);
 					return save({ ...row, state: 'assigned', executor: event.executor.id, model: event.executor.model });
 				case 'handed-over':
-					void choose(event.to, `after ${event.position} tokens: ${event.why}`);
+					void choose(event.to, `after ${event.position} tokens (${event.why}): ${event.reason}`);
 					return save({ ...row, state: 'assigned', executor: event.to.id });
 				case 'accepted':
 					return save({ ...row, state: 'running' });

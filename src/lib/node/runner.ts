@@ -1,5 +1,6 @@
 /** One executor in the race for an answer: what it told, how it keeps time, and whether it is still of use. */
 import { arrived, expecting, nextLookMs, punctuality, waited, type Punctuality } from '#lib/market/lateness.ts';
+import type { Outcome } from '#lib/market/known.ts';
 import type { Part } from '#lib/market/price.ts';
 import { standing, type Said, type Standing, type Told } from '#lib/market/race.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
@@ -10,6 +11,8 @@ import type { NodePorts } from './ports.ts';
 
 /** After a stop, how long the executor has to send its receipt. */
 const LAST_WORD_MS = 3_000;
+/** Tokens after the first frame from which a speed is taken: fewer may have come in one packet. */
+const MEASURED_TOKENS = 8;
 
 export class Runner {
 	readonly hired: HiredJob;
@@ -22,6 +25,10 @@ export class Runner {
 	/** Its first tokens that were found to be the shown ones. */
 	#agreed = 0;
 	#parted = false;
+	/** When it had accepted, and its first and its newest frame came, monotonic ms; and the tokens of the first. */
+	readonly #begunAt: number;
+	#first: { readonly at: number; readonly tokens: number } | undefined;
+	#newestAt = 0;
 
 	/** `characters` were shown when it was asked to go on after the tokens of its assignment. */
 	constructor(hired: HiredJob, characters: number, ports: NodePorts) {
@@ -30,6 +37,7 @@ export class Runner {
 		this.#ports = ports;
 		this.#after = { tokens: hired.assignment.body.continueFrom.length, characters };
 		const tokensPerSecond = hired.executor.bid.milliTokensPerSecond / 1_000;
+		this.#begunAt = ports.clock.monotonic();
 		this.#pace = expecting(firstWordMs(hired, tokensPerSecond), tokensPerSecond);
 	}
 
@@ -61,7 +69,11 @@ export class Runner {
 		if (mail.type === 'ended') throw new Refusal(mail.code ?? 'channel-closed');
 		if (mail.type === 'stop') return void (await this.hearing.cancel('stopped'));
 		const heard = await this.hearing.hear(mail.bytes);
-		if (heard?.type === 'frame') this.#pace = arrived(this.#pace);
+		if (heard?.type === 'frame') {
+			this.#pace = arrived(this.#pace);
+			this.#newestAt = this.#ports.clock.monotonic();
+			this.#first ??= { at: this.#newestAt, tokens: heard.frame.tokens.length };
+		}
 		return heard;
 	}
 
@@ -82,6 +94,24 @@ export class Runner {
 			startPosition: continueFrom.length,
 			answerTokens,
 			price
+		};
+	}
+
+	/** What was measured of it, when it did as it should; undefined when it delivered nothing. */
+	kept(): Outcome | undefined {
+		const { executor, assignment, resumed } = this.hired;
+		if (this.#first === undefined) return undefined;
+		// What had waited for a page that was away comes as fast as the way is, and says nothing of the engine.
+		const seen = resumed === undefined;
+		const tokens = this.hearing.tokens.length - this.#first.tokens;
+		const ms = this.#newestAt - this.#first.at;
+		return {
+			type: 'kept',
+			model: executor.bid.model.id,
+			tokensPerSecond: seen && tokens >= MEASURED_TOKENS && ms > 0 ? (1_000 * tokens) / ms : undefined,
+			// Who goes on after others first runs what they said.
+			firstMs: !seen || assignment.body.continueFrom.length > 0 ? undefined : this.#first.at - this.#begunAt,
+			promised: { tokensPerSecond: executor.bid.milliTokensPerSecond / 1_000 }
 		};
 	}
 

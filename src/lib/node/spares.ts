@@ -9,6 +9,7 @@ import { sameClass } from '#lib/protocol/model.ts';
 import { mostPromptTokens } from './announce.ts';
 import type { Wish } from './app.ts';
 import { admitBid, restate, type RankedJob, type SignedBid } from './bidding.ts';
+import type { Engaged } from './engage.ts';
 import type { HiredJob } from './hire.ts';
 import { Inbox } from './inbox.ts';
 import type { NodePorts } from './ports.ts';
@@ -28,7 +29,6 @@ const BETTER_MS = 60;
 const UNKNOWN_EPOCHS = 16;
 
 export class Spares {
-	readonly #ranking: RankedJob;
 	readonly #job: RankedJob['job'];
 	readonly #wish: Wish;
 	readonly #ports: NodePorts;
@@ -43,22 +43,23 @@ export class Spares {
 	#askedAt: number | undefined;
 	#deaf: () => void = () => undefined;
 
-	constructor(ranked: RankedJob, wish: Wish, ports: NodePorts) {
-		this.#ranking = ranked;
+	constructor({ ranked, tried }: Pick<Engaged, 'ranked' | 'tried'>, wish: Wish, ports: NodePorts) {
 		this.#job = ranked.job;
 		this.#announcements = [...ranked.announcements];
-		for (const { heard } of ranked.choices) this.#bids.set(heard.executor, heard);
+		for (const { heard } of ranked.choices) {
+			// Its way is closed by now.
+			const { line: _closed, ...bid } = heard;
+			if (!tried.has(heard.executor)) this.#bids.set(heard.executor, bid);
+		}
+		// Who had its try and did not take the job is not asked again; the one that has it is struck off when it is lost.
+		for (const executor of tried) this.#struckOff.add(executor);
 		this.#wish = wish;
 		this.#ports = ports;
 	}
 
-	/** This one leads now; its bid is taken, as are those of the first round that were tried before it. */
+	/** This one leads now; its bid is taken. */
 	hired(job: HiredJob): void {
 		const { executor } = job.executor;
-		if (this.#current === undefined) {
-			const chosen = this.#ranking.choices.findIndex(({ heard }) => heard.executor === executor);
-			for (const { heard } of this.#ranking.choices.slice(0, chosen)) this.tried(heard.executor);
-		}
 		this.#current = job;
 		const unknown = job.resumed === undefined ? 0 : UNKNOWN_EPOCHS;
 		this.#epoch = Math.max(this.#epoch, job.assignment.body.epoch + unknown);
@@ -74,6 +75,16 @@ export class Spares {
 	/** The epoch of the next assignment: higher than any before it. */
 	nextEpoch(): number {
 		return ++this.#epoch;
+	}
+
+	/** Bids as old as this (monotonic ms) do not stand any more. */
+	outdated(heardAt: number): void {
+		for (const [executor, bid] of this.#bids) if (bid.heardAt <= heardAt) this.#bids.delete(executor);
+	}
+
+	/** This one offered and then did not take it: it is not asked again in this job. */
+	refused(executor: string): void {
+		this.#struckOff.add(executor);
 	}
 
 	/** A bid is taken once, whatever came of it. */
@@ -166,7 +177,7 @@ export class Spares {
 			accounts: new Set([...this.#accounts, ...accounts]),
 			spent: promised + owedFor(parts, mostPromptTokens({ turns: this.#wish.turns, continueFrom: [] }))
 		};
-		return successors([...this.#bids.values()], job, now);
+		return successors([...this.#bids.values()], job, now, this.#ports.registry.rank);
 	}
 
 	/** The same job once more, for the model whose tokens were shown, as long as it has become. Never the prompt. Never throws. */

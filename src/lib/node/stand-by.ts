@@ -7,7 +7,8 @@
 import { mostItCanCost } from '#lib/market/price.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
 import type { Wish } from './app.ts';
-import { assign, REACH_NEXT_MS, type Beginning, type HiredJob } from './hire.ts';
+import { whoBid } from './bidding.ts';
+import { assign, QUICK, type Beginning, type HiredJob } from './hire.ts';
 import type { NodePorts } from './ports.ts';
 import type { Spares } from './spares.ts';
 
@@ -36,13 +37,14 @@ export async function standBy(
 		spares.tried(choice.heard.executor);
 		try {
 			const epoch = spares.nextEpoch();
-			const hired = await assign(leader.job, choice, { ...beginning, epoch }, wish, ports, signal, REACH_NEXT_MS);
+			const hired = await assign(leader.job, choice, { ...beginning, epoch }, wish, ports, signal, QUICK);
 			ports.log('standing-by', { epoch, position: beginning.continueFrom.length });
 			// The race ended while it was being reached.
 			if (!signal.aborted) return hired;
 			hired.channel.abort();
 		} catch (error) {
 			ports.log('executor-not-hired', { code: codeOf(error) });
+			if (!signal.aborted) ports.registry.failed(whoBid(choice.heard), codeOf(error), 'hiring');
 		}
 	}
 	return undefined;

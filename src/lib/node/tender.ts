@@ -2,6 +2,7 @@
 import { admit, type ExecutorView, type Verdict } from '#lib/market/admit.ts';
 import { readyInMs, spend, type Allowance, type Pace } from '#lib/market/allowance.ts';
 import type { Engine } from '#lib/ports/engine.ts';
+import type { PeerId } from '#lib/ports/mesh.ts';
 import type { JobAnnouncement } from '#lib/protocol/announcement.ts';
 import { commitNonce, jobBid, jobInterest, type JobBid } from '#lib/protocol/bid.ts';
 import { toHex } from '#lib/protocol/encode.ts';
@@ -25,6 +26,11 @@ export interface Offering {
 export const BID_VALID_MS = 20_000;
 /** Wishes over gossip have no author, so all of them share one allowance of answers; each costs a signature here and bytes everywhere. */
 const GOSSIP_ANSWERS: Pace = { burst: 64, perMs: 0.025 };
+/** One node that asks directly, a few at once and one in two seconds; and all of them together. It is apart from gossip, so that a flood there does not shut out who is known. */
+const DIRECT_ANSWERS: Pace = { burst: 8, perMs: 0.0005 };
+const ALL_DIRECT_ANSWERS: Pace = { burst: 64, perMs: 0.025 };
+/** Nodes whose pace is remembered; a new name gets a new allowance, which is why all together have one. */
+const MAX_ASKERS = 256;
 /** Of all who offer the model, about so many answer a wish (protocol.md 3: k/n). Sixteen draws miss all one time in nine million. */
 const ANSWERS_WANTED = 16;
 /** And so many say that they are full: an asker needs one such word, not all. */
@@ -44,6 +50,9 @@ export class Tender {
 	readonly #tell: (event: ContributeEvent) => void;
 	readonly #stopping: AbortSignal;
 	#answers: Allowance | undefined;
+	#direct: Allowance | undefined;
+	/** By PeerId, in order of last use. */
+	readonly #askers = new Map<PeerId, Allowance>();
 
 	constructor(
 		ports: ExecutorPorts,
@@ -71,6 +80,21 @@ export class Tender {
 		const answer = await this.#answer(announcement, offering, verdict);
 		if (answer !== undefined) this.#answers = spend(this.#answers, GOSSIP_ANSWERS, 1, now);
 		return answer;
+	}
+
+	/** A wish said to this node alone, by `peer`: undefined when it has asked too often, or this node would not take it. */
+	async directly(announcement: Signed<JobAnnouncement>, peer: PeerId, offering: Offering): Promise<Answer | undefined> {
+		const now = this.#ports.clock.monotonic();
+		const asked = this.#askers.get(peer);
+		if (readyInMs(asked, DIRECT_ANSWERS, 1, now) > 0 || readyInMs(this.#direct, ALL_DIRECT_ANSWERS, 1, now) > 0)
+			return undefined;
+		this.#askers.delete(peer);
+		this.#askers.set(peer, spend(asked, DIRECT_ANSWERS, 1, now));
+		const [oldest] = this.#askers.keys();
+		if (this.#askers.size > MAX_ASKERS && oldest !== undefined) this.#askers.delete(oldest);
+		this.#direct = spend(this.#direct, ALL_DIRECT_ANSWERS, 1, now);
+		const verdict = this.#judge(announcement, offering);
+		return verdict === undefined ? undefined : this.#answer(announcement, offering, verdict);
 	}
 
 	#judge(announcement: Signed<JobAnnouncement>, offering: Offering): Verdict | undefined {

@@ -76,6 +76,8 @@ export interface Answer {
 	readonly modelId?: string | undefined;
 	/** PeerId of the executor for mesh answers. */
 	readonly executor: string | undefined;
+	/** Why it was chosen, in a few words for a person; of the last one, when another went on. */
+	readonly chosen?: string | undefined;
 	readonly region: string | undefined;
 	/** The executor was another node of this account. */
 	readonly sameAccount?: boolean | undefined;
@@ -216,6 +218,37 @@ export interface MetNode {
 	readonly addresses: readonly string[];
 }
 
+/** What this originator saw of one executor itself (market/known). Never leaves this browser. */
+export interface KnownExecutor {
+	/** PeerId. */
+	readonly id: string;
+	/** `did:key` of its account. */
+	readonly account: string;
+	/** How it is reached, at most 64 characters: those who share it are likely to be one operator's. */
+	readonly kind: string;
+	/** Jobs it did as it should, and what it broke, as they weighed at `at`. */
+	readonly kept: number;
+	readonly broken: number;
+	/** Jobs it did as it should in all; never fades. */
+	readonly jobs: number;
+	/** How its first try here ended, 1 for well, else less than 0 (at worst −1): what newcomers of its kind are judged by. */
+	readonly first: number;
+	/** Unix ms. */
+	readonly firstAt: number;
+	/** Model id of the two measures below; undefined until something was measured. */
+	readonly model: string | undefined;
+	/** Tokens a second as read here, and ms from its acceptance to the first token, the newest weighing most; 0 until measured. */
+	readonly tokensPerSecond: number;
+	readonly firstMs: number;
+	/** Measured speed over promised speed, at most 1. */
+	readonly honesty: number;
+	/** How long it was heard to offer, and how long it was missed between, ms. */
+	readonly upMs: number;
+	readonly downMs: number;
+	/** Unix ms of the last change. */
+	readonly at: number;
+}
+
 /** One named setting of this profile. */
 export interface Setting {
 	readonly id: string;
@@ -224,8 +257,8 @@ export interface Setting {
 }
 
 /**
- * What moves with a person to another browser. Left behind on purpose: what is this tab's own (`capabilities`) and `settings`, since a file
- * must not switch anything on.
+ * What moves with a person to another browser. Left behind on purpose: what is this tab's own (`capabilities`), `settings`, since a file
+ * must not switch anything on, and whom this device found reachable and reliable (`met`, `known`).
  */
 export interface Snapshot {
 	readonly conversations: readonly Conversation[];
@@ -272,6 +305,7 @@ export interface Store {
 	readonly capabilities: Table<LocalCapability>;
 	readonly settings: Table<Setting>;
 	readonly met: Table<MetNode>;
+	readonly known: Table<KnownExecutor>;
 	/** `kept`: IndexedDB; `memory`: nothing survives this tab (private window, storage refused). */
 	readonly durability: 'kept' | 'memory';
 	/** Whether this tab writes for the profile just now. */

@@ -16,6 +16,7 @@ const answer: Shape<Answer> = {
 	code: maybe(text),
 	retryMs: maybe(amount),
 	seams: listOf(count),
+	chosen: maybe(text),
 	roughSeams: maybe(listOf(count)),
 	sameAccount: maybe(flag)
 };

@@ -8,6 +8,7 @@ import { bids } from './bids.ts';
 import { capabilities } from './capabilities.ts';
 import { conversations } from './conversations.ts';
 import { jobs } from './jobs.ts';
+import { known } from './known.ts';
 import { messages } from './messages.ts';
 import { met } from './met.ts';
 import { receipts } from './receipts.ts';
@@ -24,7 +25,8 @@ export const TABLES: { readonly [N in TableName]: TableSpec<Records[N]> } = {
 	receipts,
 	capabilities,
 	settings,
-	met
+	met,
+	known
 };
 
 /** Index by the table's time field, in every table. */
@@ -57,6 +59,9 @@ export const MIGRATIONS: readonly Migration[] = [
 	},
 	(database) => {
 		database.createObjectStore('met', { keyPath: 'id' }).createIndex(BY_TIME, 'lastMetAt');
+	},
+	(database) => {
+		database.createObjectStore('known', { keyPath: 'id' }).createIndex(BY_TIME, 'at');
 	}
 ];
 

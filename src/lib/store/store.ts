@@ -110,6 +110,7 @@ class BrowserStore implements DeviceStore {
 	readonly capabilities: Store['capabilities'];
 	readonly settings: Store['settings'];
 	readonly met: Store['met'];
+	readonly known: Store['known'];
 	readonly #backend: Backend;
 	readonly #writer: TabWriter;
 	readonly #skipped: ReadonlySet<string>;
@@ -130,6 +131,7 @@ class BrowserStore implements DeviceStore {
 		this.capabilities = tableOf('capabilities', backend, writer);
 		this.settings = tableOf('settings', backend, writer);
 		this.met = tableOf('met', backend, writer);
+		this.known = tableOf('known', backend, writer);
 	}
 
 	get durability(): Store['durability'] {

@@ -3,6 +3,7 @@ import type {
 	AssignedJob,
 	Conversation,
 	HeardBid,
+	KnownExecutor,
 	LocalCapability,
 	Message,
 	MetNode,
@@ -22,6 +23,7 @@ export interface Records {
 	capabilities: LocalCapability;
 	settings: Setting;
 	met: MetNode;
+	known: KnownExecutor;
 }
 
 export type TableName = keyof Records;

@@ -1,12 +1,13 @@
 /** What nodes hold: never more than so much, and nothing for jobs that are over. */
 import { MAX_WAITING } from '#lib/market/queue.ts';
+import { MAX_KNOCKED } from '#lib/node/ask.ts';
 import { MAX_OPEN_BIDS } from '#lib/node/open-bids.ts';
 import type { Accuse } from '../dossier.ts';
 import type { Inhabitant } from '../inhabitant.ts';
 
 /** Channels of a lender (contribute.MAX_CHANNELS) and those of its own asks, the ones that are being replaced counted in. */
 const lentChannels = 32;
-const CHANNELS_AN_ASK = 4;
+const CHANNELS_AN_ASK = 4 + MAX_KNOCKED;
 /** Unread messages of one channel; the story reads at once, so what waits here waits for nobody. */
 const QUEUED = 600;
 /** Timers: one or two for each thing that waits. */

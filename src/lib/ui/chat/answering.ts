@@ -117,6 +117,7 @@ export function hearDevice(state: Running, event: LocalEvent): Running {
 /** The state after an event of the mesh. */
 export function hearMesh(state: Running, event: OriginateEvent): Running {
 	switch (event.type) {
+		case 'asked':
 		case 'announced':
 			return { ...state, phase: { kind: 'asking', offers: 0 } };
 		case 'bid':
@@ -136,11 +137,12 @@ export function hearMesh(state: Running, event: OriginateEvent): Running {
 				phase: { kind: 'full', retryMs: event.retryMs, tries: event.tries, most: event.most }
 			};
 		case 'assigned': {
-			const { executor } = event;
+			const { executor, reason } = event;
 			return change(
 				state,
 				{
 					executor: executor.id,
+					chosen: reason,
 					region: executor.region,
 					model: executor.modelName,
 					modelId: executor.model,
@@ -169,13 +171,14 @@ export function hearMesh(state: Running, event: OriginateEvent): Running {
 			return change(state, { receipt: event.receipt });
 		case 'handed-over': {
 			const { message } = state;
-			const { to, exact } = event;
+			const { to, exact, reason } = event;
 			const { seams, roughSeams = [] } = message.answer;
 			const at = message.text.length;
 			return change(
 				state,
 				{
 					executor: to.id,
+					chosen: reason,
 					region: to.region,
 					model: to.modelName,
 					modelId: to.model,

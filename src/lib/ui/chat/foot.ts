@@ -19,6 +19,15 @@ export function who(answer: Pick<Answer, 'by' | 'region' | 'sameAccount' | 'exec
 		: t('chat.someones-computer-says-it-is', { region: answer.region });
 }
 
+/** Why whoever answered was chosen; undefined where nobody chose, or one's own device answered. */
+export function chosen({
+	by,
+	chosen: reason,
+	sameAccount
+}: Pick<Answer, 'by' | 'chosen' | 'sameAccount'>): string | undefined {
+	return by !== 'mesh' || sameAccount || !reason ? undefined : t('chat.chosen', { reason });
+}
+
 /** One sentence for an answer that did not end well; undefined when it did. */
 export function trouble(answer: Answer, hasText: boolean): string | undefined {
 	const words = wordsFor(answer.code);

@@ -213,12 +213,14 @@ function answerOf(value: unknown, text: string, question: string, { fixed }: Rea
 			.slice(0, 1_000);
 	const rough = positions(fields['roughSeams']);
 	const modelId = lineOf(fields['modelId'], 200);
+	const chosen = lineOf(fields['chosen'], 200);
 	return {
 		by: by === 'fixed' && !fixed(question, text) ? 'device' : by,
 		status: status === 'running' ? 'lost' : status,
 		model: lineOf(fields['model'], 120),
 		...(modelId !== undefined && { modelId }),
 		executor: lineOf(fields['executor'], 120),
+		...(chosen !== undefined && { chosen }),
 		region: lineOf(fields['region'], 60),
 		...(fields['sameAccount'] === true && { sameAccount: true }),
 		tokens: [],

@@ -1,0 +1,84 @@
+/**
+ * `npm run sim -- --compare calm,sybils --seeds 3 --nodes 100 --minutes 2 [--policies ours,random]`: the same scripts under each way to choose among bids, as a table in
+ * Markdown. A script depends on scenario and seed alone, so every policy has the same nodes, jobs and faults.
+ */
+import { plan, type Wanted } from './plan.ts';
+import type { Policy } from './policies.ts';
+import type { Script } from './script.ts';
+import { share, wilson } from './share.ts';
+import { run, type Result } from './simulate.ts';
+
+/** What one policy made of all seeds of a scenario. */
+interface Row {
+	readonly policy: Policy;
+	readonly results: readonly Result[];
+	/** Tokens asked for over tokens that honest lenders could make. */
+	readonly demand: number;
+}
+
+const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
+const seconds = (ms: number): string => (ms / 1000).toFixed(1);
+
+/** Runs everything; `told` hears each line as it is done. Returns the number of violations. */
+export async function compare(
+	wanted: readonly Omit<Wanted, 'seed'>[],
+	seeds: readonly number[],
+	policies: readonly Policy[],
+	told: (line: string) => void
+): Promise<number> {
+	let violations = 0;
+	told(
+		'| scenario | choice | asked of capacity | finished, in % (95 %) | nobody had room | violations | first word s | end s | handed over | given to cheats | held up | false tokens |'
+	);
+	told('| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |');
+	for (const each of wanted) {
+		for (const policy of policies) {
+			const results: Result[] = [];
+			let demand = 0;
+			for (const seed of seeds) {
+				const script = plan({ ...each, seed });
+				demand += demandOf(script) / seeds.length;
+				results.push(await run(script, { policy }));
+			}
+			for (const result of results) violations += result.violations.length;
+			told(line(each.scenario, { policy, results, demand }));
+		}
+	}
+	return violations;
+}
+
+function line(scenario: string, { policy, results, demand }: Row): string {
+	const shares = results.map(({ counts }) => share(counts));
+	const sum = (of: (result: Result) => number) => results.reduce((all, result) => all + of(result), 0);
+	const asked = shares.reduce((all, one) => all + one.asked, 0);
+	const finished = shares.reduce((all, one) => all + one.finished, 0);
+	const { low, high } = wilson(finished, asked);
+	const percent = (part: number) => (100 * part).toFixed(asked > 2_000 ? 2 : 1);
+	const harm = (what: 'jobs' | 'heldUp' | 'falseTokens') =>
+		sum((result) => Object.values(result.harm).reduce((all, done) => all + done[what], 0));
+	const cells = [
+		scenario,
+		policy,
+		`${percent(demand)} %`,
+		`${finished} of ${asked}: ${percent(finished / Math.max(1, asked))} (${percent(low)}–${percent(high)})`,
+		shares.reduce((all, one) => all + one.refused, 0),
+		sum((result) => result.violations.length),
+		seconds(median(results.flatMap(({ waits }) => waits.firstMs))),
+		seconds(median(results.flatMap(({ waits }) => waits.endMs))),
+		sum(({ counts }) => counts.handOvers),
+		harm('jobs'),
+		harm('heldUp'),
+		harm('falseTokens')
+	];
+	return `| ${cells.join(' | ')} |`;
+}
+
+/** Lenders that do not cheat, for as long as each is there; prompts are left out. */
+function demandOf({ nodes, jobs, endsAt }: Script): number {
+	const honest = nodes.filter(({ lends, cheat }) => lends && cheat === undefined);
+	const could = honest.reduce(
+		(all, { tokensPerSecond, joinsAt, leavesAt }) => all + (tokensPerSecond * ((leavesAt ?? endsAt) - joinsAt)) / 1000,
+		0
+	);
+	return jobs.reduce((all, { maxTokens }) => all + maxTokens, 0) / Math.max(1, could);
+}
