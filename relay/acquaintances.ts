@@ -1,12 +1,13 @@
 /**
  * Whom the relay names to those who ask: itself, and the relays its operator listed. The list is a text file, one statement a line, as
- * `GET /manifest` of those relays gave them; a line that does not hold today is passed over, so that an old file harms nobody.
+ * `GET /manifest` of those relays gave them, or a signed directory; a line that does not hold today is passed over, so that an old file harms nobody.
  */
 import { readFile } from 'node:fs/promises';
 import type { PrivateKey } from '@libp2p/interface';
 import { base64url } from 'multiformats/bases/base64';
 import type { Crypto } from '#lib/ports/crypto.ts';
 import { SCHEMA_VERSIONS } from '#lib/protocol/capability.ts';
+import { decodeSignedDirectory } from '#lib/protocol/directory.ts';
 import { seal } from '#lib/protocol/envelope.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
 import { MAX_ADDRESSES, MAX_MANIFEST_LIFE_MS, MAX_PEERS_ANSWER } from '#lib/protocol/limits.ts';
@@ -62,13 +63,22 @@ export async function relayAcquaintances(init: {
 				listed.map((bytes) =>
 					openNodeManifest(bytes, crypto, now()).then(
 						({ manifest }) => manifest.role === 'relay',
-						() => false
+						() => isDirectory(bytes)
 					)
 				)
 			);
 			return [await own(), ...listed.filter((_, n) => holds[n])];
 		}
 	};
+}
+
+/** A signed directory of some line: the relay holds no line's keys, so those who ask judge it. */
+function isDirectory(bytes: Uint8Array): boolean {
+	try {
+		return bytes.length <= nodeManifest.maxBytes && decodeSignedDirectory(bytes) !== undefined;
+	} catch {
+		return false;
+	}
 }
 
 async function readList(file: string): Promise<readonly Uint8Array[]> {

@@ -1,6 +1,6 @@
 /**
  * Serves a folder on this machine's loopback address, as a plain static server would, compressed and with honest caching.
- * It adds one thing: `/directory.json` names the relay that runs beside it.
+ * It adds one thing: `/directory.json` names the relay that runs beside it, signed with the key for trying things out.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -10,6 +10,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
+import { developmentDirectory } from './release/development.ts';
 
 /** The only address served on. What the app may do on loopback (contribute keys, ask a local relay) must not be offered to a network. */
 const LOOPBACK = '127.0.0.1';
@@ -118,7 +119,7 @@ async function answer(
 	const relays = init.relays?.() ?? [];
 	if (name === 'directory.json' && relays.length > 0) {
 		response.writeHead(200, { 'content-type': TYPES['.json'], 'cache-control': 'no-cache' });
-		response.end(request.method === 'HEAD' ? undefined : JSON.stringify({ version: 1, relays }));
+		response.end(request.method === 'HEAD' ? undefined : await developmentDirectory(relays));
 		return;
 	}
 	const file = await files(name, encodingFor(request.headers['accept-encoding'], name));

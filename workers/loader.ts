@@ -4,7 +4,8 @@
  *
  * What is decided stands in loader-state.ts and in survival/release.ts; here it is done.
  */
-import { codeOf, Refusal, type Code } from '#lib/protocol/errors.ts';
+import type { Code } from '#lib/protocol/errors.ts';
+import { Refusal } from '#lib/protocol/refusal.ts';
 import type { Crypto } from '#lib/ports/crypto.ts';
 import type { Place } from '#lib/protocol/release.ts';
 import { addressedFolder, openElsewhere } from '#lib/survival/gateways/elsewhere.ts';
@@ -259,7 +260,7 @@ export function openLoader(components: LoaderComponents): Loader {
 		try {
 			return await lookFor(from);
 		} catch (error) {
-			return error instanceof Refusal ? { kind: 'refused', code: codeOf(error) } : { kind: 'unreachable' };
+			return error instanceof Refusal ? { kind: 'refused', code: error.code } : { kind: 'unreachable' };
 		}
 	}
 

@@ -4,7 +4,7 @@
  * The first row whose `matches` is true answers the request; a request that no row matches is left to the browser. Matching is
  * pure and looks only at the request; doing is left to the loader.
  */
-import { codeOf } from '#lib/protocol/errors.ts';
+import { Refusal } from '#lib/protocol/refusal.ts';
 import { verifySignature } from '#lib/protocol/signature.ts';
 import { closableCaches, type ClosableCaches } from './closable-caches.ts';
 import { openLoader, type Loader } from './loader.ts';
@@ -125,7 +125,7 @@ export function serveOffline(self: OfflineScope, root: Uint8Array): void {
 		event.waitUntil(
 			loader.install().catch(async (error: unknown) => {
 				// A page sees only that it failed; why, it hears from us.
-				await tellPages({ fireweed: 'refused', code: codeOf(error) });
+				await tellPages({ fireweed: 'refused', code: error instanceof Refusal ? error.code : 'internal' });
 				throw error;
 			})
 		);

@@ -1,5 +1,5 @@
 /** The one page the loader writes itself: what runs cannot be shown, and the person decides what happens. No script, no picture, no style from elsewhere. */
-import { CODES, type Code } from '#lib/protocol/errors.ts';
+import type { Code } from '#lib/protocol/errors.ts';
 
 /** What the page says and offers. */
 export interface RecoveryFacts {
@@ -19,6 +19,21 @@ const WHY = {
 	'did-not-start': 'Fireweed was opened several times and did not start.'
 } as const;
 
+/** Why a release may be refused: sentences of the loader's own, whose bytes stay when those of the app change. */
+const REFUSED: Readonly<Partial<Record<Code, string>>> = {
+	'too-few-keys': 'Fewer keys have signed it than must.',
+	'wrong-role': 'It carries the signature of a key that may not sign this.',
+	'bad-signature': 'A signature on it does not hold.',
+	'other-line': 'It belongs to another app.',
+	'broken-succession': 'Its keys do not follow from the keys known here.',
+	'rolled-back': 'It is older than one that was accepted before.',
+	'same-number': 'It has the number of another release.',
+	'fast-forward': 'Its number lies further ahead than a release may jump.',
+	'mixed-release': 'Its parts belong to different releases.',
+	oversized: 'It is larger than a release may be.'
+};
+const NOT_A_RELEASE = 'It is not a release.';
+
 /** 503 would be honest, but browsers show pages of any status alike, and some replace those of 5xx. */
 export function recoveryPage({ why, newer, refused, previous }: RecoveryFacts): Response {
 	const choices = [
@@ -33,7 +48,7 @@ export function recoveryPage({ why, newer, refused, previous }: RecoveryFacts): 
 <style>body{font:1rem/1.5 system-ui,sans-serif;max-inline-size:36rem;margin:3rem auto;padding:0 1rem}li{margin:.75rem 0}a{display:inline-block;padding:.6rem 0}</style></head>
 <body><h1>Fireweed needs your word</h1>
 <p>${WHY[why]} Your conversations and your key are still on this device.</p>
-${refused ? `<p>The server offers something else. It was refused: ${escaped(CODES[refused])}</p>` : ''}
+${refused ? `<p>The server offers something else. It was refused: ${REFUSED[refused] ?? NOT_A_RELEASE}</p>` : ''}
 <ul>${choices.flatMap((choice) => (choice ? [`<li>${choice}</li>`] : [])).join('')}</ul></body></html>`;
 	return new Response(body, { headers: { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' } });
 }

@@ -3,7 +3,7 @@
  * src/lib/engine/worker-engine.ts. One worker holds one model; to change it, the page starts another worker.
  */
 import * as Comlink from 'comlink';
-import { CODES, Refusal, type Code } from '#lib/protocol/errors.ts';
+import { Refusal, type Code } from '#lib/protocol/errors.ts';
 import type { EngineReady, GenerateEnd, GenerateRequest, Step, TopLogits, Turn } from '#lib/ports/engine.ts';
 import type { EngineWorker, FromWorker, LoadRequest, Outcome, WorkerProgress } from './messages.ts';
 import { openReader } from './reader.ts';
@@ -57,7 +57,7 @@ async function outcome<T>(port: MessagePort | undefined, fallback: Code, work: (
 		return { ok: true, value: await work() };
 	} catch (error) {
 		// instanceof is right here: nothing has crossed a boundary yet. Other errors are reported by name only: their text may quote a prompt.
-		if (error instanceof Refusal) return { ok: false, code: error.code, detail: detailOf(error) };
+		if (error instanceof Refusal) return { ok: false, code: error.code, detail: error.detail };
 		const memory = error instanceof RangeError;
 		return {
 			ok: false,
@@ -67,11 +67,6 @@ async function outcome<T>(port: MessagePort | undefined, fallback: Code, work: (
 	} finally {
 		clearInterval(beat);
 	}
-}
-
-/** What the Refusal was made with; its message is the text of the code with this in brackets. */
-function detailOf(error: Refusal): string | undefined {
-	return error.message.slice(CODES[error.code].length + 2, -1) || undefined;
 }
 
 /** Exposes an engine to the page that started this worker. */

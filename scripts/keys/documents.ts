@@ -4,6 +4,9 @@ import { decodeCanonical, toHex } from '../../src/lib/protocol/encode.ts';
 import type { Kind } from '../../src/lib/protocol/envelope.ts';
 import { DEVELOPMENT_LINE, releaseKeys, type ReleaseKeys, type RoleName } from '../../src/lib/protocol/release-keys.ts';
 import { releaseManifest, type ReleaseManifest } from '../../src/lib/protocol/release.ts';
+import { directoryText } from '../../src/lib/doors/directory.ts';
+import { directory, encodeSignedDirectory, type Directory } from '../../src/lib/protocol/directory.ts';
+import { believeDirectory } from '../../src/lib/survival/directory.ts';
 import { verifySignature } from '../../src/lib/protocol/signature.ts';
 import { decodeChain, encodeChain, followKeys, verifyManifest } from '../../src/lib/survival/release.ts';
 import { dagOf } from '../release/dag.ts';
@@ -14,10 +17,11 @@ const crypto = {
 	verify: async (key: Uint8Array, text: Uint8Array, signature: Uint8Array) => verifySignature(key, text, signature)
 };
 
-/** Either kind of paper. */
+/** Each kind of paper. */
 export type Paper =
 	| { readonly kind: 'keys'; readonly document: CoSigned<ReleaseKeys> }
-	| { readonly kind: 'manifest'; readonly document: CoSigned<ReleaseManifest> };
+	| { readonly kind: 'manifest'; readonly document: CoSigned<ReleaseManifest> }
+	| { readonly kind: 'directory'; readonly document: CoSigned<Directory> };
 
 /** Largest paper read. */
 const MAX_PAPER = 64 * 1024;
@@ -26,6 +30,7 @@ const MAX_PAPER = 64 * 1024;
 export function readPaper(bytes: Uint8Array): Paper {
 	const { type } = Object(decodeCanonical(bytes, MAX_PAPER)) as { type?: unknown };
 	if (type === releaseKeys.type) return { kind: 'keys', document: readCoSigned(releaseKeys, bytes) };
+	if (type === directory.type) return { kind: 'directory', document: readCoSigned(directory, bytes) };
 	return { kind: 'manifest', document: readCoSigned(releaseManifest, bytes) };
 }
 
@@ -103,12 +108,37 @@ export async function draftRelease(
 	return draft(releaseManifest, body).bytes;
 }
 
-/** The paper with one more signature. A directory key signs no release and no keys. */
+/** A list of relays, unsigned. `days` until its readers are warned. Throws a Refusal for what is no relay's address. */
+export async function draftDirectory(
+	chain: Uint8Array,
+	relays: readonly string[],
+	about: { readonly sequence: number; readonly days: number },
+	now: number
+): Promise<Uint8Array> {
+	const { line, version } = await newest(chain);
+	const expiresAt = now + about.days * 86_400_000;
+	const body = { line, keys: version, sequence: about.sequence, relays, issuedAt: now, expiresAt, extensions: {} };
+	return draft(directory, body).bytes;
+}
+
+/** The text of `directory.json`. Throws the verifier's Refusal when too few have signed, or others than may. */
+export async function handOut(chain: Uint8Array, paper: Uint8Array, now: number) {
+	const root = decodeChain(chain)[0] as Uint8Array;
+	const believed = await believeDirectory(encodeSignedDirectory(chain, paper), { root }, crypto, now);
+	return { text: directoryText(believed.bytes), signers: believed.signers, needed: believed.needed };
+}
+
+/** The paper with one more signature. A directory key signs no release and no keys, a release key no directory. */
 export async function sign(paper: Uint8Array, key: OpenKey): Promise<Uint8Array> {
-	if (key.role !== 'release')
-		throw new KeyTrouble('A directory key signs lists of doors, and neither releases nor keys.');
 	const read = readPaper(paper);
+	if ((key.role === 'directory') !== (read.kind === 'directory'))
+		throw new KeyTrouble(
+			key.role === 'directory'
+				? 'A directory key signs lists of doors, and neither releases nor keys.'
+				: 'A release key signs releases and keys; lists of doors are signed by directory keys.'
+		);
 	const add = async <T>(kind: Kind<T>, document: CoSigned<T>) => (await cosign(kind, document, key.signer)).bytes;
+	if (read.kind === 'directory') return add(directory, read.document);
 	return read.kind === 'keys' ? add(releaseKeys, read.document) : add(releaseManifest, read.document);
 }
 

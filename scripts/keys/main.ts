@@ -8,7 +8,19 @@ import { parseArgs } from 'node:util';
 import { isCode } from '../../src/lib/protocol/errors.ts';
 import { decodeChain } from '../../src/lib/survival/release.ts';
 import { payloadOf, readFolder } from '../release/folder.ts';
-import { accept, bakedIn, draftRelease, found, isOf, newest, readPaper, rotate, sign } from './documents.ts';
+import {
+	accept,
+	bakedIn,
+	draftDirectory,
+	draftRelease,
+	found,
+	handOut,
+	isOf,
+	newest,
+	readPaper,
+	rotate,
+	sign
+} from './documents.ts';
 import { KeyTrouble, makeKey, openKey, parsed, publicPart } from './keyfile.ts';
 
 const HELP = `npm run keys -- <step> …
@@ -19,6 +31,8 @@ const HELP = `npm run keys -- <step> …
   accept [--keys KEYS] --out FILE PAPER                        signed keys, put to the others
   root   --keys KEYS --out FILE                                 first keys, as the source file that bakes them in
   draft  --keys KEYS --folder FOLDER --name NAME --sequence N [--days N] --out FILE   a release, to be signed
+  list   --keys KEYS --sequence N [--days N] --out FILE RELAY…  a list of relays, to be signed by directory keys
+  hand-out --keys KEYS --out FILE PAPER                         a signed list, as the app reads it: directory.json
   sign   --key FILE [--folder FOLDER | --unseen] PAPER         adds your signature to a paper
   show   PAPER|KEYS                                            what a paper says and who signed it
 
@@ -26,6 +40,8 @@ The passphrase is asked for, or taken from FIREWEED_PASSPHRASE.`;
 
 /** Readers of a release are warned after so many days, unless said otherwise: two releases a year, and some slack. */
 const DEFAULT_DAYS = 240;
+/** And of a list of relays: relays come and go. */
+const LIST_DAYS = 90;
 
 const { positionals, values } = parseArgs({
 	allowPositionals: true,
@@ -140,6 +156,19 @@ const steps: Record<string, () => Promise<void>> = {
 		await writeNew(need('out'), await draftRelease(await read(need('keys')), payload, about, Date.now()));
 		await tell(need('out'));
 	},
+	async list() {
+		const about = { sequence: count('sequence'), days: count('days', values.days ?? String(LIST_DAYS)) };
+		await writeNew(need('out'), await draftDirectory(await read(need('keys')), files, about, Date.now()));
+		await tell(need('out'));
+	},
+	async 'hand-out'() {
+		const paper = await read(one('the signed list'));
+		const { text, signers, needed } = await handOut(await read(need('keys')), paper, Date.now());
+		await writeNew(need('out'), text);
+		console.log(
+			`${need('out')}: signed by ${signers.join(', ')}; ${needed} had to. It lies beside the app as directory.json.`
+		);
+	},
 	async sign() {
 		const file = one('the paper to sign');
 		const paper = await read(file);
@@ -179,6 +208,11 @@ async function tell(file: string): Promise<void> {
 		const { line, version, release } = document.body;
 		console.log(
 			`${file}: keys of ${line}, version ${version}, ${release.threshold} of ${release.keys.map(({ name }) => name).join(', ')}; ${signed}`
+		);
+	} else if (kind === 'directory') {
+		const { line, keys, sequence, relays, expiresAt } = document.body;
+		console.log(
+			`${file}: list of relays of ${line}, place ${keys}.${sequence}, good until ${date(expiresAt)}\n  ${relays.join('\n  ')}\n  ${signed}`
 		);
 	} else {
 		const { line, keys, sequence, name, app, count: amount, bytes: size, expiresAt } = document.body;

@@ -6,6 +6,9 @@ import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { cosign, draft } from '../../src/lib/protocol/co-signed.ts';
+import { directoryText } from '../../src/lib/doors/directory.ts';
+import { directory, encodeSignedDirectory, MAX_DIRECTORY_RELAYS } from '../../src/lib/protocol/directory.ts';
+import { isRelayAddress } from '../../src/lib/protocol/invitation.ts';
 import { DEVELOPMENT_LINE, releaseKeys } from '../../src/lib/protocol/release-keys.ts';
 import { releaseManifest } from '../../src/lib/protocol/release.ts';
 import { publicKeyOfSeed, signWithSeed } from '../../src/lib/protocol/signature.ts';
@@ -24,6 +27,7 @@ const keyFor = (words: string) => {
 };
 
 const release = keyFor('release');
+const doorkeeper = keyFor('directory');
 
 /** The first keys of the development line, as `src/lib/survival/root.ts` bakes them in. */
 export async function developmentKeys(): Promise<Uint8Array> {
@@ -33,12 +37,27 @@ export async function developmentKeys(): Promise<Uint8Array> {
 		release: { threshold: 1, keys: [{ name: 'nobody (development)', key: release.publicKey }] },
 		directory: {
 			threshold: 1,
-			keys: [{ name: 'nobody (development directory)', key: keyFor('directory').publicKey }]
+			keys: [{ name: 'nobody (development directory)', key: doorkeeper.publicKey }]
 		},
 		issuedAt: ISSUED_AT,
 		extensions: {}
 	};
 	return (await cosign(releaseKeys, draft(releaseKeys, body), release)).bytes;
+}
+
+/** A directory of the development line: `directory.json` of a server that runs a relay beside it. */
+export async function developmentDirectory(relays: readonly string[]): Promise<string> {
+	const body = {
+		line: DEVELOPMENT_LINE,
+		keys: 1,
+		sequence: 0,
+		relays: relays.filter(isRelayAddress).slice(0, MAX_DIRECTORY_RELAYS),
+		issuedAt: ISSUED_AT,
+		expiresAt: NEVER,
+		extensions: {}
+	};
+	const { bytes } = await cosign(directory, draft(directory, body), doorkeeper);
+	return directoryText(encodeSignedDirectory(encodeChain([await developmentKeys()]), bytes));
 }
 
 /** Puts signed documents for the files of `root` into its `release/` folder. `name` is the app's version. */

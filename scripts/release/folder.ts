@@ -10,10 +10,7 @@ export type Folder = ReadonlyMap<string, Uint8Array>;
 /** Ends the name of a gzip twin. */
 export const TWIN = '.gz';
 
-/**
- * Asked for anew at each start and changed by whoever serves the app, so no signature can stand for it: the list of relays
- * (docs/spec/directory.md). A release does not name it.
- */
+/** Has signatures of its own and changes without a release, which does not name it: the list of relays (docs/spec/directory.md). */
 export const UNSIGNED = new Set(['directory.json']);
 
 /** Every file under `root`. */

@@ -49,7 +49,8 @@ import carriedBoot from '../../workers/carried.ts?worker&url';
 import { createCarrying, type CarriedGlobal } from '#lib/survival/carried/carrying.ts';
 import { openStore } from '#lib/store/store.ts';
 import { openTidings } from '#lib/survival/tidings.ts';
-import { believeNews, encodeChain, newestKeys } from '#lib/survival/release.ts';
+import { believeDirectory } from '#lib/survival/directory.ts';
+import { believeNews, decodeChain, encodeChain, newestKeys } from '#lib/survival/release.ts';
 import { firstKeys } from '#lib/survival/root.ts';
 
 /** Offers run out by themselves; the screen is told at this pace. */
@@ -100,10 +101,24 @@ export async function createTab(): Promise<App> {
 		place,
 		relays: []
 	});
+	/** Keys of the line, as far as they are known here. */
+	let keyChain = encodeChain([firstKeys()]);
 	const doors = createDoors({
 		...{ mesh, store, identity, crypto, clock, log },
 		chance: () => new DataView(random.bytes(4).buffer).getUint32(0) / 2 ** 32,
 		directory: () => fetchDirectory(document.baseURI),
+		believe: async (bytes, held) => {
+			const keysSeen = decodeChain(keyChain).length;
+			const trust = { root: firstKeys(), held, keysSeen };
+			const {
+				directory: body,
+				cid,
+				bytes: document,
+				...marks
+			} = await believeDirectory(bytes, trust, signatures, Date.now());
+			const { keys, sequence, relays, expiresAt } = body;
+			return { relays, expiresAt, ...marks, place: { keys, sequence, cid }, document };
+		},
 		passing: new Set([...asked.use, ...asked.confirm]),
 		// Declared further down, asked when somebody asks.
 		lending: () => contributing !== undefined
@@ -162,8 +177,6 @@ export async function createTab(): Promise<App> {
 	}
 
 	const news = new Watchable<ToldRelease | undefined>(undefined);
-	/** Keys of the line, as far as they are known here. */
-	let keyChain = encodeChain([firstKeys()]);
 	const believe = (told: News) => believeNews(told, keyChain, firstKeys(), crypto, Date.now());
 	const teller = new NewsTeller(
 		{ mesh, identity, crypto, clock, random, log, believe: async (told) => (await believe(told)).manifest },

@@ -1,14 +1,16 @@
 /** The checks of the verifier as they stand in its sources: every `if` that throws. */
 import ts from 'typescript';
 
-/** Where the verifier's checks stand. */
-export const CHECKED = [
-	'src/lib/survival/release.ts',
-	'src/lib/protocol/co-signed.ts',
-	'src/lib/protocol/release-keys.ts',
-	'src/lib/protocol/release.ts',
-	'src/lib/protocol/release-files.ts'
-];
+/** Where the verifiers' checks stand, with the tests that must notice when one is gone. */
+export const CHECKED: Readonly<Record<string, string>> = {
+	'src/lib/survival/release.ts': 'tests/unit/release.test.ts',
+	'src/lib/protocol/co-signed.ts': 'tests/unit/release.test.ts',
+	'src/lib/protocol/release-keys.ts': 'tests/unit/release.test.ts',
+	'src/lib/protocol/release.ts': 'tests/unit/release.test.ts',
+	'src/lib/protocol/release-files.ts': 'tests/unit/release.test.ts',
+	'src/lib/survival/directory.ts': 'tests/unit/directory.test.ts',
+	'src/lib/protocol/directory.ts': 'tests/unit/directory.test.ts'
+};
 
 /** Conditions of the checks in a source, in order. */
 export function checksIn(

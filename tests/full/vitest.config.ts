@@ -6,7 +6,7 @@ export default mergeConfig(
 	{ ...base, test: { ...base.test, include: [], exclude: [] } },
 	{
 		test: {
-			include: ['tests/full/**/*.test.ts', 'tests/unit/release-violations.test.ts'],
+			include: ['tests/full/**/*.test.ts', 'tests/unit/release-violations.test.ts', 'tests/unit/directory.test.ts'],
 			// Each of them starts programs of its own.
 			maxWorkers: 1
 		}

@@ -5,7 +5,9 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createDoors, type DoorsInit } from '#lib/doors/doors.ts';
-import { readDirectory } from '#lib/doors/directory.ts';
+import { directoryText, readDirectory } from '#lib/doors/directory.ts';
+import { believeTestList, signedDirectory } from '../doubles/directory.ts';
+import { T0 } from '../doubles/release.ts';
 import { dialOrder, KEPT_PER_ACCOUNT, KEPT_RELAYS, KEPT_TABS, leavers, noted } from '#lib/doors/keep.ts';
 import { invitationLink, readPasted, toCode } from '#lib/doors/pasted.ts';
 import { AGAIN_MS, nextStage, SETTLED_MS, STAGES, type Sight, type Stage } from '#lib/doors/stage.ts';
@@ -194,7 +196,12 @@ describe('which door next', () => {
 });
 
 describe('what was pasted', () => {
-	const context = { crypto, now: NOW, met: () => false };
+	const context = {
+		crypto,
+		now: NOW,
+		met: () => false,
+		believe: (bytes: Uint8Array) => believeTestList(() => NOW)(bytes, undefined)
+	};
 	const invite = async (change = {}, identity?: Identity) => {
 		const who = identity ?? (await identityOf());
 		const body = { relays: [RELAY], name: 'Ada', issuedAt: NOW, expiresAt: NOW + DAY, extensions: {}, ...change };
@@ -219,16 +226,21 @@ describe('what was pasted', () => {
 	});
 	test('a relay, a list of relays', async () => {
 		expect(await readPasted(RELAY, context)).toEqual({ kind: 'relay', address: RELAY });
-		expect(await readPasted(JSON.stringify({ version: 1, relays: [RELAY, 5, 'x'] }), context)).toEqual({
+		const text = directoryText(await signedDirectory({ relays: [RELAY] }, [11, 12]));
+		expect(await readPasted(text, context)).toMatchObject({
 			kind: 'directory',
-			relays: [RELAY]
+			relays: [RELAY],
+			signers: ['Key 11', 'Key 12'],
+			needed: 1,
+			development: false
 		});
 	});
 	test.each<[string, () => Promise<string>, Code]>([
-		['too long', () => Promise.resolve('a'.repeat(20_000)), 'oversized'],
+		['too long', () => Promise.resolve('a'.repeat(20_001)), 'oversized'],
 		['words', () => Promise.resolve('hello there'), 'malformed'],
 		['an address without its id', () => Promise.resolve('/dns4/relay.example/tcp/443/wss'), 'malformed'],
-		['an empty list', () => Promise.resolve('{"relays":[]}'), 'malformed'],
+		['a list that nobody signed', () => Promise.resolve(JSON.stringify({ relays: [RELAY] })), 'too-few-keys'],
+		['a list signed by a release key', async () => directoryText(await signedDirectory({}, [1])), 'wrong-role'],
 		['over', () => invite({ expiresAt: NOW, issuedAt: NOW - 1 }), 'expired'],
 		[
 			'with a relay behind a relay',
@@ -256,13 +268,25 @@ describe('what was pasted', () => {
 			{ numRuns: 300 }
 		);
 	});
-	test('directories: never a throw, never more than eight, only relay addresses', () => {
+	test('directories as text: bytes or a refusal, and what is made is read', async () => {
 		fc.assert(
-			fc.property(fc.oneof(fc.json(), fc.string()), (text) => {
-				expect(readDirectory(text)).toEqual([]);
-			})
+			fc.property(
+				fc.oneof(
+					fc.json(),
+					fc.string(),
+					fc.base64String().map((signed) => JSON.stringify({ version: 2, signed }))
+				),
+				(text) => {
+					try {
+						expect(readDirectory(text).length).toBeLessThanOrEqual(12 * 1024 + 1);
+					} catch (error) {
+						expect(['malformed', 'too-few-keys', 'oversized']).toContain(codeOf(error));
+					}
+				}
+			)
 		);
-		expect(readDirectory(JSON.stringify({ relays: Array.from({ length: 20 }, () => RELAY) }))).toHaveLength(8);
+		const made = await signedDirectory();
+		expect(readDirectory(directoryText(made))).toEqual(made);
 		expect(isRelayAddress(`/ip4/127.0.0.1/tcp/9100/ws/p2p/${RELAY.slice(-52)}`)).toBe(true);
 		expect(isRelayAddress(`/dnsaddr/x.example/p2p/${RELAY.slice(-52)}`)).toBe(false);
 	});
@@ -290,6 +314,7 @@ describe('through real relays', () => {
 		const store = change.store ?? (await openStore({ pathname: '/', now: Date.now, keep: 'memory' }));
 		const mesh = nodeMesh([], undefined, change.listen ?? ['/ip4/127.0.0.1/tcp/0/ws'], identity.node);
 		const asked: string[] = [];
+		let sequence = 0;
 		const stages: DoorStage[] = [];
 		const doors: Doors = createDoors({
 			mesh,
@@ -300,8 +325,12 @@ describe('through real relays', () => {
 			log: () => undefined,
 			directory: () => {
 				asked.push('directory');
-				return Promise.resolve(directory());
+				const relays = directory();
+				return relays.length === 0
+					? Promise.resolve(undefined)
+					: signedDirectory({ relays, sequence: (sequence += 1) });
 			},
+			believe: believeTestList(() => T0),
 			passing: new Set(),
 			lending: () => true,
 			...change,

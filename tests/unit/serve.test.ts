@@ -5,6 +5,10 @@ import path from 'node:path';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodingFor, fileNamed, isLoopbackHost, serve, type Serving } from '../../scripts/serve.ts';
+import { readDirectory } from '#lib/doors/directory.ts';
+import { believeDirectory } from '#lib/survival/directory.ts';
+import { firstKeys } from '#lib/survival/root.ts';
+import { realCrypto } from '../doubles/release.ts';
 
 let folder: string;
 let app: Serving;
@@ -16,7 +20,7 @@ beforeAll(async () => {
 	const build = path.join(folder, 'build');
 	await mkdir(path.join(build, '_app/immutable'), { recursive: true });
 	await writeFile(path.join(build, 'index.html'), '<h1>Fireweed</h1>');
-	await writeFile(path.join(build, 'directory.json'), '{"version":1,"relays":[]}');
+	await writeFile(path.join(build, 'directory.json'), 'in the folder');
 	await writeFile(path.join(build, '_app/immutable/a.js'), SCRIPT);
 	await writeFile(path.join(build, '_app/engine.wasm'), Buffer.alloc(4000, 7));
 	await writeFile(path.join(build, '.secret'), 'hidden');
@@ -95,12 +99,15 @@ describe('serve', () => {
 	});
 
 	test('the directory names the relay that is up, and the file when none is', async () => {
-		const directory = async () => JSON.parse((await ask('/directory.json')).body.toString()) as unknown;
-		expect(await directory()).toEqual({ version: 1, relays: [] });
-		relays = ['/ip4/127.0.0.1/tcp/1/ws/p2p/x'];
-		expect(await directory()).toEqual({ version: 1, relays });
+		const listed = async () => {
+			const signed = readDirectory((await ask('/directory.json')).body.toString());
+			return (await believeDirectory(signed, { root: firstKeys() }, realCrypto, Date.now())).directory.relays;
+		};
+		expect((await ask('/directory.json')).body.toString()).toBe('in the folder');
+		relays = ['/ip4/127.0.0.1/tcp/1/ws/p2p/12D3KooWQMvjzHi7MgHx1m9yZsUbmU8LT1vyo7K6hA6CRcEJN8TK'];
+		expect(await listed()).toEqual(relays);
 		relays = [];
-		expect(await directory()).toEqual({ version: 1, relays: [] });
+		expect((await ask('/directory.json')).body.toString()).toBe('in the folder');
 	});
 
 	test('a name of elsewhere that points here is turned away', async () => {

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { CODES } from '#lib/protocol/errors.ts';
 import { publicPolicy } from '#lib/protocol/policy.ts';
 import { releaseKeys } from '#lib/protocol/release-keys.ts';
+import { directory } from '#lib/protocol/directory.ts';
 import { releaseManifest } from '#lib/protocol/release.ts';
 import { PARTS } from '#lib/survival/release.ts';
 import { VARIABLES } from '../../relay/config.ts';
@@ -46,7 +47,7 @@ describe('docs/spec', () => {
 	});
 	it('release.md lists the documents with their limits, the files, and what is refused', () => {
 		const documents = rows(page('release.md'), /V\d+$/).map(([name, , limit, fields]) => [name, Number(limit), fields]);
-		const kinds = [releaseKeys, releaseManifest];
+		const kinds = [releaseKeys, releaseManifest, directory];
 		expect(documents).toEqual(kinds.map((kind) => [kind.name, kind.maxBytes, kind.shape.names?.join(', ')]));
 		const files = rows(page('release.md'), /^`release\//).map(([file, , most]) => [file, most]);
 		const parts = Object.values(PARTS).map(({ path, max }) => [`\`${path}\``, `${max.toLocaleString('en')} bytes`]);

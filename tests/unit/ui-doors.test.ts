@@ -29,7 +29,13 @@ describe('what was found', () => {
 		const all: Found[] = [
 			invitation,
 			{ kind: 'relay', address: '/x' },
-			{ kind: 'directory', relays: ['/x', '/y'] },
+			{
+				kind: 'directory',
+				relays: ['/x', '/y'],
+				...{ signers: ['Dora'], needed: 1, stale: false, development: false, expiresAt: 1 },
+				place: { keys: 1, sequence: 1, cid: 'c' },
+				document: new Uint8Array()
+			},
 			{
 				kind: 'node',
 				role: 'relay',
@@ -43,7 +49,7 @@ describe('what was found', () => {
 		];
 		for (const found of all) {
 			const { who, does } = foundWords(found);
-			expect(who).toMatch(found.kind === 'relay' || found.kind === 'directory' ? /^Nobody signed it/ : /^Signed by/);
+			expect(who).toMatch(found.kind === 'relay' ? /^Nobody signed it/ : /^Signed by/);
 			expect(does).toContain('sees your network address');
 		}
 		expect(foundWords(all[2] as Found).what).toBe('A list of 2 relays.');

@@ -1,5 +1,5 @@
 /** One call of the page: runs it under a heartbeat, lets the page stop it, and never rejects. */
-import { CODES, codeOf, Refusal } from '#lib/protocol/errors.ts';
+import { codeOf, Refusal } from '#lib/protocol/errors.ts';
 import type { FromWorker, Outcome, ToWorker, WorkerProgress } from '../messages.ts';
 
 /** Between two signs of life; the page gives up after twenty missing ones. */
@@ -20,9 +20,8 @@ export async function answer<T>(
 	} catch (error) {
 		if (stop.signal.aborted) return { ok: false, code: 'aborted', detail: undefined };
 		const code = codeOf(error);
-		// The message of a Refusal is the text of its code with the detail in brackets.
-		const said = error instanceof Refusal ? error.message.slice(CODES[code].length + 2, -1) : undefined;
-		const detail = said ?? (error instanceof Error ? error.name : undefined);
+		const name = error instanceof Error ? error.name : undefined;
+		const detail = error instanceof Refusal ? error.detail : name;
 		return { ok: false, code: code === 'internal' ? 'engine-load-failed' : code, detail };
 	} finally {
 		clearInterval(beat);

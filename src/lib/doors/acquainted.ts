@@ -9,6 +9,7 @@ import { MAX_ADDRESSES, MAX_PEERS_ANSWER } from '#lib/protocol/limits.ts';
 import { nodeManifest, openNodeManifest, TAB_MANIFEST_LIFE_MS, type KnownNode } from '#lib/protocol/node-manifest.ts';
 import type { DoorsInit } from './doors.ts';
 import { leavers, noted } from './keep.ts';
+import type { Lists } from './lists.ts';
 
 /** A peer is asked when it is met, once more when its own doors will have opened, and then now and then, ms. */
 const ASK_AFTER_MS = [0, 20_000, 300_000] as const;
@@ -29,6 +30,7 @@ interface Asked {
 export class Acquainted {
 	readonly #init: DoorsInit;
 	readonly #changed: () => void;
+	readonly #lists: Lists;
 	readonly #asked = new Map<PeerId, Asked>();
 	/** Statements in hand of nodes met in this visit, and of those only named. */
 	readonly #met = new Map<PeerId, KnownNode>();
@@ -38,9 +40,10 @@ export class Acquainted {
 	#own: { readonly says: string; readonly at: number; readonly bytes: Uint8Array } | undefined;
 	#unobserve: (() => void) | undefined;
 
-	constructor(init: DoorsInit, changed: () => void) {
+	constructor(init: DoorsInit, changed: () => void, lists: Lists) {
 		this.#init = init;
 		this.#changed = changed;
+		this.#lists = lists;
 	}
 
 	start(): void {
@@ -135,6 +138,7 @@ export class Acquainted {
 			for (const bytes of answers.slice(0, MAX_PEERS_ANSWER)) {
 				// One forged statement says nothing about the others.
 				const known = await openNodeManifest(bytes, crypto, clock.now()).catch(() => undefined);
+				if (known === undefined) await this.#hearList(bytes);
 				if (known === undefined || known.peer === mesh.self) continue;
 				if (known.peer === peer) await this.#meet(known);
 				else this.#name(known);
@@ -146,6 +150,12 @@ export class Acquainted {
 			asked.dueAt = clock.monotonic() + (ASK_AFTER_MS[Math.min(asked.times, ASK_AFTER_MS.length - 1)] ?? 0);
 			asked.underWay = false;
 		}
+	}
+
+	/** A signed list of relays that somebody passes on; anything else is passed over. */
+	async #hearList(bytes: Uint8Array): Promise<void> {
+		const list = await this.#lists.check(bytes).catch(() => undefined);
+		if (list !== undefined) await this.#lists.take(list);
 	}
 
 	async #meet(known: KnownNode): Promise<void> {
@@ -188,7 +198,11 @@ export class Acquainted {
 		const tabs = all.filter(({ manifest }) => manifest.role === 'tab').slice(0, MAX_TABS_TOLD);
 		const relays = [...all, ...this.#named.values()].filter(({ manifest }) => manifest.role === 'relay');
 		const own = await this.#ownManifest();
-		return [...(own === undefined ? [] : [own]), ...[...tabs, ...relays].map(({ bytes }) => bytes)];
+		// Signed lists are passed on by whoever has one: an address that is gone takes none with it.
+		const list = await this.#lists.held();
+		const listed =
+			list === undefined || list.development || list.document.length > nodeManifest.maxBytes ? [] : [list.document];
+		return [...(own === undefined ? [] : [own]), ...listed, ...[...tabs, ...relays].map(({ bytes }) => bytes)];
 	}
 
 	/** Undefined while this tab cannot be dialled. */

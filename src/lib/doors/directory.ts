@@ -1,34 +1,41 @@
 /**
- * The list of relays beside the app, `directory.json` (docs/spec/doors.md). It is served from where the app itself came from, so it is
- * trusted as far as the app is; the service worker keeps the last one for when that place is gone.
+ * A list of relays as text: `directory.json` beside the app, or pasted (docs/spec/directory.md). What is in it is believed by signatures alone,
+ * which others check; the service worker keeps the last one for when its place is gone.
  */
-import { isRelayAddress } from '#lib/protocol/invitation.ts';
+import { base64url } from 'multiformats/bases/base64';
+import { MAX_SIGNED_DIRECTORY } from '#lib/protocol/directory.ts';
+import { Refusal } from '#lib/protocol/errors.ts';
 
-/** Relays taken from one directory. */
-const MAX_RELAYS = 8;
-/** Longest directory that is read, characters. */
-const MAX_DIRECTORY = 16_384;
+/** Longest text that is read, characters. */
+const MAX_TEXT = 20_000;
 
-/** The relays of a directory's text, without what is no relay address; empty for anything else. Never throws. */
-export function readDirectory(text: string): readonly string[] {
-	if (text.length > MAX_DIRECTORY) return [];
+/** The SignedDirectory in the text, unbelieved. Refusals: `too-few-keys` for a list that nobody signed, `malformed` for anything else. */
+export function readDirectory(text: string): Uint8Array {
+	if (text.length > MAX_TEXT) throw new Refusal('oversized', 'directory');
+	let value: unknown;
 	try {
-		const value: unknown = JSON.parse(text);
-		if (typeof value !== 'object' || value === null || !('relays' in value) || !Array.isArray(value.relays)) return [];
-		return value.relays
-			.filter((relay): relay is string => typeof relay === 'string' && isRelayAddress(relay))
-			.slice(0, MAX_RELAYS);
+		value = JSON.parse(text);
 	} catch {
-		return [];
+		throw new Refusal('malformed', 'directory');
+	}
+	const { version, signed, relays } = Object(value) as Record<string, unknown>;
+	if (signed === undefined && Array.isArray(relays)) throw new Refusal('too-few-keys', 'nobody signed it');
+	if (version !== 2 || typeof signed !== 'string' || !/^[\w-]+$/.test(signed))
+		throw new Refusal('malformed', 'directory');
+	try {
+		return base64url.baseDecode(signed).subarray(0, MAX_SIGNED_DIRECTORY + 1);
+	} catch {
+		throw new Refusal('malformed', 'directory');
 	}
 }
 
-/** Fetches the directory in the app's folder; empty when there is none. `base`: address of the page. */
-export async function fetchDirectory(base: string, fetcher: typeof fetch = fetch): Promise<readonly string[]> {
-	try {
-		const answer = await fetcher(new URL('directory.json', base), { credentials: 'omit' });
-		return answer.ok ? readDirectory(await answer.text()) : [];
-	} catch {
-		return [];
-	}
+/** The text of a SignedDirectory. */
+export function directoryText(bytes: Uint8Array): string {
+	return `${JSON.stringify({ version: 2, signed: base64url.baseEncode(bytes) })}\n`;
+}
+
+/** The one in the app's folder, unbelieved; undefined when there is none. `base`: address of the page. Refusals of `readDirectory`. */
+export async function fetchDirectory(base: string, fetcher: typeof fetch = fetch): Promise<Uint8Array | undefined> {
+	const answer = await fetcher(new URL('directory.json', base), { credentials: 'omit' }).catch(() => undefined);
+	return answer?.ok ? readDirectory(await answer.text()) : undefined;
 }

@@ -1,7 +1,7 @@
 /** The Doors port: looks for others in stages, remembers whom it meets, hands out and reads invitations (docs/spec/doors.md). */
 import type { Clock } from '#lib/ports/clock.ts';
 import type { Crypto } from '#lib/ports/crypto.ts';
-import type { Caution, Doors, DoorsState, Found } from '#lib/ports/doors.ts';
+import type { Caution, Doors, DoorsState, Found, SignedList } from '#lib/ports/doors.ts';
 import type { Identity } from '#lib/ports/keys.ts';
 import type { Log } from '#lib/ports/log.ts';
 import type { Mesh } from '#lib/ports/mesh.ts';
@@ -11,6 +11,7 @@ import { codeOf, Refusal } from '#lib/protocol/errors.ts';
 import { INVITATION_LIFE_MS, invitation } from '#lib/protocol/invitation.ts';
 import { Acquainted } from './acquainted.ts';
 import { dialOrder } from './keep.ts';
+import { Lists } from './lists.ts';
 import { readPasted, toCode } from './pasted.ts';
 import { nextStage, STAGES, type Stage } from './stage.ts';
 
@@ -23,8 +24,10 @@ export interface DoorsInit {
 	/** In [0, 1). */
 	readonly chance: () => number;
 	readonly log: Log;
-	/** Relays of the list beside the app. */
-	readonly directory: () => Promise<readonly string[]>;
+	/** The signed list beside the app, unbelieved; undefined when there is none. */
+	readonly directory: () => Promise<Uint8Array | undefined>;
+	/** Checks one against the keys of this app and what is held; rejects with a Refusal. */
+	readonly believe: (directory: Uint8Array, held: SignedList['place'] | undefined) => Promise<SignedList>;
 	/** Relays of this visit only, from the page's address: used by others, never remembered. */
 	readonly passing: ReadonlySet<string>;
 	/** Whether this tab lends a model, so that its place is public anyway. */
@@ -56,11 +59,12 @@ class DoorService implements Doors {
 	#stage: Stage | undefined;
 	/** Monotonic ms. */
 	#stageAt = 0;
-	#directory: Promise<readonly string[]> | undefined;
+	readonly #lists: Lists;
 
 	constructor(init: DoorsInit) {
 		this.#init = init;
-		this.#acquainted = new Acquainted(init, () => void this.#count());
+		this.#lists = new Lists({ ...init, now: () => init.clock.now() }, () => this.#tellList());
+		this.#acquainted = new Acquainted(init, () => void this.#count(), this.#lists);
 	}
 
 	get state(): DoorsState {
@@ -91,7 +95,8 @@ class DoorService implements Doors {
 	async read(text: string): Promise<Found> {
 		const met = new Set((await this.#init.store.met.list()).flatMap(({ id, account }) => [id, account]));
 		const { crypto, clock } = this.#init;
-		return readPasted(text, { crypto, now: clock.now(), met: (who) => met.has(who) });
+		const believe = (bytes: Uint8Array) => this.#lists.check(bytes);
+		return readPasted(text, { crypto, now: clock.now(), met: (who) => met.has(who), believe });
 	}
 
 	async use(found: Found): Promise<void> {
@@ -99,6 +104,7 @@ class DoorService implements Doors {
 			case 'relay':
 				return this.#useRelays([found.address]);
 			case 'directory':
+				await this.#lists.take(found);
 				return this.#useRelays(found.relays);
 			case 'invitation':
 				await this.#useRelays(found.relays);
@@ -197,10 +203,11 @@ class DoorService implements Doors {
 				return;
 			}
 			case 'directory': {
-				this.#directory ??= this.#init.directory();
-				const relays = await this.#directory;
-				this.#acquainted.credit(relays, 'directory');
-				for (const address of relays) this.#addRelay(address, 'confirmed');
+				const list = await this.#lists.newest();
+				if (list === undefined) return;
+				this.#acquainted.credit(list.relays, 'directory');
+				// One whose time is over says less: its relays are given up like those that strangers name.
+				for (const address of list.relays) this.#addRelay(address, list.stale ? 'heard' : 'confirmed');
 				return;
 			}
 			case 'named':
@@ -236,6 +243,13 @@ class DoorService implements Doors {
 		const all = await this.#init.store.met.list().catch(() => []);
 		const relays = all.filter(({ role }) => role === 'relay').length;
 		this.#tell({ relays, tabs: all.length - relays });
+	}
+
+	#tellList(): void {
+		const { state } = this.#lists;
+		if (state === undefined || 'refused' in state) return this.#tell({ list: state });
+		const { document: _document, place: _place, ...list } = state;
+		this.#tell({ list });
 	}
 
 	#tell(change: Partial<DoorsState>): void {

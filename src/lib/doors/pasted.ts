@@ -4,15 +4,15 @@
  */
 import { base64url } from 'multiformats/bases/base64';
 import type { Crypto } from '#lib/ports/crypto.ts';
-import type { Found } from '#lib/ports/doors.ts';
+import type { Found, SignedList } from '#lib/ports/doors.ts';
 import { peek } from '#lib/protocol/envelope.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
 import { invitation, isRelayAddress, openInvitation } from '#lib/protocol/invitation.ts';
 import { nodeManifest, openNodeManifest } from '#lib/protocol/node-manifest.ts';
 import { readDirectory } from './directory.ts';
 
-/** Longest text that is looked at: a directory of eight relays with room to spare. */
-export const MAX_PASTED = 16_384;
+/** Longest text that is looked at: a signed directory with all keys of its line. */
+export const MAX_PASTED = 20_000;
 
 /** A signed statement as text: base64url without padding and without multibase letter, as it stands in links. */
 export function toCode(bytes: Uint8Array): string {
@@ -24,17 +24,26 @@ export function invitationLink(base: string, code: string): string {
 	return `${base.replace(/[#?].*$/, '')}#/join/${code}`;
 }
 
+/** What reading needs. */
+export interface PastedContext {
+	readonly crypto: Crypto;
+	/** Unix ms. */
+	readonly now: number;
+	/** Whether this account or node was met before. */
+	readonly met: (who: string) => boolean;
+	/** Checks a SignedDirectory against the keys of this app. */
+	readonly believe: (directory: Uint8Array) => Promise<SignedList>;
+}
+
 /**
  * Reads the text at wall time `now`. Refusals: `oversized`; `malformed` when it is none of these; `expired`, `bad-signature`,
- * `bad-certificate`, `wrong-signer`, `clock-skew` when it is and does not hold.
+ * `bad-certificate`, `wrong-signer`, `clock-skew` when it is and does not hold; for a directory those of `believe`, and `too-few-keys` when nobody
+ * signed it.
  */
-export async function readPasted(
-	pasted: string,
-	{ crypto, now, met }: { crypto: Crypto; now: number; met: (account: string) => boolean }
-): Promise<Found> {
+export async function readPasted(pasted: string, { crypto, now, met, believe }: PastedContext): Promise<Found> {
 	if (pasted.length > MAX_PASTED) throw new Refusal('oversized', 'too long for an invitation');
 	const text = pasted.trim();
-	if (text.startsWith('{')) return { kind: 'directory', relays: nonEmpty(readDirectory(text)) };
+	if (text.startsWith('{')) return { kind: 'directory', ...(await believe(readDirectory(text))) };
 	if (text.startsWith('/')) {
 		if (!isRelayAddress(text)) throw new Refusal('malformed', 'a relay address ends in /p2p/<its id>');
 		return { kind: 'relay', address: text };
@@ -67,9 +76,4 @@ function bytesOf(code: string): Uint8Array {
 	} catch {
 		throw new Refusal('malformed', 'not an invitation');
 	}
-}
-
-function nonEmpty(relays: readonly string[]): readonly string[] {
-	if (relays.length === 0) throw new Refusal('malformed', 'no relay in it');
-	return relays;
 }

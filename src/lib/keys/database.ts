@@ -81,14 +81,15 @@ interface Schema extends DBSchema {
 	jobs: { key: string; value: JobKeyRecord };
 }
 
-const VERSION = 3;
+/** Each has its fixture (tests/fixtures/keys-v<version>.json), which is never edited. */
+export const KEYS_VERSION = 3;
 
 /** Opens the device's key database of the app at `directory`. Rejects with `storage-unavailable` when the browser keeps nothing. */
 export async function openKeyDatabase(directory: string): Promise<KeyDatabase> {
 	const name = `fireweed-keys:${directory}`;
 	return new DeviceKeyDatabase(
 		await storing(() =>
-			openDB<Schema>(name, VERSION, {
+			openDB<Schema>(name, KEYS_VERSION, {
 				upgrade: (database, from) => {
 					if (from < 1) {
 						database.createObjectStore('accounts', { keyPath: 'did' });

@@ -71,18 +71,7 @@ export function isCode(value: unknown): value is Code {
 	return typeof value === 'string' && Object.hasOwn(CODES, value);
 }
 
-/** The one error type that crosses folders. `detail` is for developers and never holds a prompt, an answer or a key. */
-export class Refusal extends Error {
-	readonly code: Code;
-	/** With `busy`: ms after which asking again makes sense. */
-	readonly retryMs: number | undefined;
-	constructor(code: Code, detail?: string, retryMs?: number) {
-		super(detail === undefined ? CODES[code] : `${CODES[code]} (${detail})`);
-		this.name = 'Refusal';
-		this.code = code;
-		this.retryMs = retryMs;
-	}
-}
+export { Refusal } from './refusal.ts';
 
 /** After how many ms asking again makes sense, when what was thrown says so. */
 export function retryMsOf(error: unknown): number | undefined {

@@ -132,8 +132,12 @@ export async function verifyManifest(
 	return { manifest, cid: document.cid.toString(), signers: named, needed: keys.release.threshold };
 }
 
-/** Whether a release may follow what is known. Refusals: `rolled-back`, `same-number`, `fast-forward`. Pure. */
-export function judgePlace(manifest: ReleaseManifest, cid: string, { floor, held, keysSeen }: Trust): void {
+/** Whether a release, or a directory, may follow what is known. Refusals: `rolled-back`, `same-number`, `fast-forward`. Pure. */
+export function judgePlace(
+	manifest: Place & Pick<ReleaseManifest, 'line'>,
+	cid: string,
+	{ floor, held, keysSeen }: Omit<Trust, 'root'>
+): void {
 	if (comparePlaces(manifest, floor) < 0)
 		throw new Refusal('rolled-back', `${placeName(manifest)}, baked in ${placeName(floor)}`);
 	if (manifest.keys < (keysSeen ?? 0)) throw new Refusal('rolled-back', `keys ${manifest.keys}, seen ${keysSeen}`);

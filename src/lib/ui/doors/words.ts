@@ -1,7 +1,8 @@
 /** What is said about ways to find others. Pure. */
-import type { DoorsState, Found } from '#lib/ports/doors.ts';
+import type { DoorsState, Found, SignedList } from '#lib/ports/doors.ts';
 import type { Code } from '#lib/protocol/errors.ts';
 import { t, type Key } from '../language/language.svelte.ts';
+import { count } from '../numbers.ts';
 import { wordsFor } from '../words.ts';
 
 /** An account or a node in short: enough to compare aloud, the whole is one click away. */
@@ -34,6 +35,20 @@ function signedKey(relay: boolean, met: boolean): Key {
 	return met ? 'doors.signed-by-account-met' : 'doors.signed-by-account-stranger';
 }
 
+/** Who vouches for a list of relays, and whether it is of today. */
+export function listSigners(list: Pick<SignedList, 'signers' | 'needed' | 'stale' | 'development'>): string {
+	if (list.development) return t('doors.list-development');
+	const signed = t('doors.list-signed', { signers: list.signers.join(', '), needed: count(list.needed) });
+	return list.stale ? `${signed} ${t('doors.list-is-old')}` : signed;
+}
+
+/** The list that came with the app, or from others, in one sentence. */
+export function listWords(list: DoorsState['list']): string {
+	if (list === undefined) return t('doors.no-list');
+	if ('refused' in list) return t('doors.list-not-used', { happened: wordsFor(list.refused).happened });
+	return t('doors.list-names', { n: list.relays.length, signers: listSigners(list) });
+}
+
 /** What was found, who signed it, and what using it does. */
 export function foundWords(found: Found): { readonly what: string; readonly who: string; readonly does: string } {
 	const sees = t('doors.sees');
@@ -59,7 +74,7 @@ export function foundWords(found: Found): { readonly what: string; readonly who:
 		case 'directory':
 			return {
 				what: t('doors.list-of-relays', { n: found.relays.length }),
-				who: t('doors.unsigned'),
+				who: listSigners(found),
 				does: t('doors.connects-to-all', { sees })
 			};
 	}

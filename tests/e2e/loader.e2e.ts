@@ -1,0 +1,107 @@
+/** The loader itself: its bytes stay, and when they must change after all, a release that is signed as it must be brings the new one, and nothing else can. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { expect, test, type Page } from 'playwright/test';
+import { startNamedGateway } from '../doubles/named-gateway.ts';
+import { signedBuild, type Files, type SignedBuildInit } from '../doubles/signed-build.ts';
+import { notice, noticed, settled, shown } from './released.ts';
+import pinned from '../fixtures/loader.json' with { type: 'json' };
+
+test('the bytes of the loader are the pinned ones', async () => {
+	const script = await readFile('build/service-worker.js', 'utf8');
+	// A line of one's own bakes in its own first keys: docs/runbook.md.
+	const root = /[A-Za-z0-9+/=]{400,}/.exec(script)?.[0] ?? '';
+	expect(Buffer.from(root, 'base64').length).toBeGreaterThan(300);
+	const sha256 = createHash('sha256').update(script.replace(root, '')).digest('hex');
+	expect(
+		sha256,
+		'The loader changed. Every device that has it must take another one, which is a moment an attacker waits for: read "The loader must change" in docs/runbook.md, then write this hash into tests/fixtures/loader.json.'
+	).toBe(pinned.sha256);
+});
+
+/** The loader with a sign of its own, as far as a page can see it. */
+const marked = (files: Map<string, Uint8Array>, mark: string) => {
+	const script = Buffer.from(files.get('service-worker.js') ?? []).toString('utf8');
+	const sign = `\nself.addEventListener('message', (event) => event.data === 'which' && event.ports[0].postMessage('${mark}'));`;
+	files.set('service-worker.js', new Uint8Array(Buffer.from(script + sign)));
+};
+const build = (name: string, sequence: number, mark: string, more: Partial<SignedBuildInit> = {}) =>
+	signedBuild('build', { name, manifest: { sequence }, change: (files) => marked(files, mark), ...more });
+
+/** The sign of the loader at work. */
+const atWork = (page: Page) =>
+	page.evaluate(
+		() =>
+			new Promise<string>((resolve) => {
+				const { port1, port2 } = new MessageChannel();
+				port1.onmessage = ({ data }: MessageEvent<string>) => resolve(data);
+				navigator.serviceWorker.controller?.postMessage('which', [port2]);
+			})
+	);
+const findsAnother = (page: Page) =>
+	page.evaluate(async () => void (await (await navigator.serviceWorker.getRegistration())?.update()));
+
+let one: Files;
+test.beforeAll(async () => {
+	one = await build('one', 5, 'old');
+});
+
+for (const which of ['pathUrl', 'subdomainUrl'] as const) {
+	test(`${which}: another loader comes with a signed release, takes over at once, keeps what runs, and then starts the new release`, async ({
+		context
+	}) => {
+		const gateway = await startNamedGateway(one);
+		try {
+			const page = await context.newPage();
+			await page.goto(gateway[which]);
+			await settled(page);
+			const older = await context.newPage();
+			await older.goto(gateway[which]);
+			await settled(older);
+			await page.bringToFront();
+			expect(await atWork(page)).toBe('old');
+
+			gateway.serve(await build('two', 6, 'new'));
+			await findsAnother(page);
+			await expect.poll(() => atWork(page)).toBe('new');
+			expect(await shown(page), 'the new loader runs the same release').toBe('one');
+			await page.reload();
+			expect(await shown(page)).toBe('one');
+			await noticed(page, /Version two is ready on this device, signed by Key 1 and Key 2/);
+			await notice(page).getByRole('button', { name: 'Start it' }).click();
+			await expect.poll(() => shown(page)).toBe('two');
+			await settled(page);
+			// The tab that was there before goes on, under the new loader, and nobody cries wolf.
+			await older.bringToFront();
+			await older.getByRole('link', { name: 'Receipts' }).first().click();
+			await expect(older.getByRole('heading', { name: 'Receipts' })).toBeVisible();
+			expect(await shown(older)).toBe('one');
+			await expect(older.getByText('Your keys are locked')).toHaveCount(0);
+
+			await gateway.close();
+			await page.bringToFront();
+			await page.reload();
+			expect([await shown(page), await atWork(page)]).toEqual(['two', 'new']);
+		} finally {
+			await gateway.close();
+		}
+	});
+}
+
+test('another loader that comes with a release signed by too few does not take over, and the keys are locked', async ({
+	context
+}) => {
+	const gateway = await startNamedGateway(one);
+	try {
+		const page = await context.newPage();
+		await page.goto(gateway.subdomainUrl);
+		await settled(page);
+		gateway.serve(await build('two', 6, 'evil', { signers: [2] }));
+		await findsAnother(page);
+		await noticed(page, /put something else in the place of what keeps Fireweed on this device. Your keys are locked/);
+		expect(await atWork(page), 'it waits, and is not asked to take over').toBe('old');
+		expect(await shown(page)).toBe('one');
+	} finally {
+		await gateway.close();
+	}
+});
