@@ -42,6 +42,7 @@ import type { RunningRelease, ToldRelease } from '#lib/ports/shell.ts';
 import { formatDid } from '#lib/protocol/did.ts';
 import { codeOf, Refusal } from '#lib/protocol/errors.ts';
 import { judgeGossip } from '#lib/protocol/gossip.ts';
+import { Gathering, partsOf } from '#lib/protocol/file-pictures.ts';
 import { MAX_ANSWER_TOKENS } from '#lib/protocol/limits.ts';
 import { DEFAULT_POLICY, type ExecutionPolicy } from '#lib/protocol/policy.ts';
 import type { Topic } from '#lib/protocol/topic.ts';
@@ -383,6 +384,8 @@ export async function createTab(): Promise<App> {
 		},
 		house: {
 			backUp: (passphrase) => backUp({ keys, store }, passphrase),
+			pictures: partsOf,
+			gathering: () => new Gathering(),
 			exportAccount: (passphrase) => keys.exportAccount(passphrase),
 			openRestore: (file, passphrase) => openRestore({ keys, store }, file, passphrase),
 			fate,

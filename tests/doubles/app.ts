@@ -16,6 +16,7 @@ import type {
 import { DEFAULT_LIMITS } from '#lib/market/lending.ts';
 import type { ContributeEvent, ExecutorFacts, OriginateEvent } from '#lib/node/events.ts';
 import { fixedAnswer } from '#lib/node/fixed.ts';
+import { Gathering, partsOf } from '#lib/protocol/file-pictures.ts';
 import type { House } from '#lib/node/house.ts';
 import type { LoadProgress } from '#lib/ports/engine.ts';
 import type { ReceiptRecord, Store, Table, TableChange } from '#lib/ports/store.ts';
@@ -174,6 +175,8 @@ const openedFrom = (cid: string, record: ReceiptRecord): OpenedReceipt =>
 function fakeHouse(): House {
 	return {
 		backUp: async () => new Uint8Array(17_000),
+		pictures: partsOf,
+		gathering: () => new Gathering(),
 		exportAccount: async () => new Uint8Array(620),
 		async openRestore(_file, passphrase) {
 			await sleep(300);

@@ -1,4 +1,5 @@
 /** What the settings page does with a person's account and everything kept: the face of `tab.ts` for it. Types only. */
+import type { Gathering } from '#lib/protocol/file-pictures.ts';
 import type { AccountFate } from '#lib/protocol/account-end.ts';
 import type { Watched } from './app.ts';
 import type { RestoreOffer } from './moving.ts';
@@ -6,6 +7,10 @@ import type { RestoreOffer } from './moving.ts';
 export interface House {
 	/** Everything that moves as one sealed file. Refusals: `insecure-context`, `malformed` (passphrase too short), `oversized`, `storage-unavailable`. */
 	backUp(passphrase: string): Promise<Uint8Array>;
+	/** A sealed file as texts of QR codes, for another device's camera. Refusal `oversized`. */
+	pictures(file: Uint8Array): readonly string[];
+	/** Puts together what a camera reads of such a row. */
+	gathering(): Gathering;
 	/** The account alone: small enough for one QR code, or for paper. Refusals: `insecure-context`, `malformed`. */
 	exportAccount(passphrase: string): Promise<Uint8Array>;
 	/** Opens either file and says what it would bring. Refusals as `MovableKeys.openBackup`. */
