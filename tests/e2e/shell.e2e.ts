@@ -54,8 +54,8 @@ async function guard(context: BrowserContext, url: string): Promise<{ errors: st
 	return seen;
 }
 
-/** Files that the worker does not hold beside the others: itself, the list of relays, which is asked for anew each time, and the signed documents. */
-const NOT_HELD = ['service-worker.js', 'directory.json', ...Object.values(PARTS).map(({ path }) => path)];
+/** Files that the worker does not hold beside the others: itself and the signed documents. */
+const NOT_HELD = ['service-worker.js', ...Object.values(PARTS).map(({ path }) => path)];
 
 /** Waits until the worker holds every file of the build on disk that a first visit needs; resolves to the names of all caches of the origin. */
 async function untilHeld(page: Page): Promise<string[]> {
