@@ -167,7 +167,8 @@ describe('three times as much is wanted as can be done', () => {
 			);
 			// A person with six nodes is six askers: that is said in docs/decisions/load.md, with these numbers.
 			expect(greedy / nodes).toBeLessThanOrEqual(mean * 1.5);
-			expect(Math.min(...others)).toBeGreaterThanOrEqual(mean * 0.7);
+			// Some fifteen answers each, of which chance gives or takes a third (the sum of three runs is within a quarter).
+			expect(Math.min(...others)).toBeGreaterThanOrEqual(mean * 0.4);
 		},
 		120_000
 	);
