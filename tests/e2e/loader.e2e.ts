@@ -40,7 +40,10 @@ const atWork = (page: Page) =>
 				navigator.serviceWorker.controller?.postMessage('which', [port2]);
 			})
 	);
-/** The browser looks by itself at each start of a page and once a day; here it is asked to. What comes of it is watched, not awaited. */
+/**
+ * The browser looks by itself at each start of a page and once a day; here it is asked to. What comes of it is watched, not awaited. It joins
+ * a look that began before the server changed, and may find nothing then: so it is asked again until there is something to see.
+ */
 const findsAnother = (page: Page) =>
 	page.evaluate(() => void navigator.serviceWorker.getRegistration().then((found) => found?.update()));
 
@@ -65,8 +68,9 @@ for (const which of ['pathUrl', 'subdomainUrl'] as const) {
 			expect(await atWork(page)).toBe('old');
 
 			gateway.serve(await build('two', 6, 'new'));
-			await findsAnother(page);
-			await expect.poll(() => atWork(page), { timeout: 30_000 }).toBe('new');
+			await expect
+				.poll(() => findsAnother(page).then(() => atWork(page)), { timeout: 30_000, intervals: [1_000] })
+				.toBe('new');
 			expect(await shown(page), 'the new loader runs the same release').toBe('one');
 			await page.reload();
 			expect(await shown(page)).toBe('one');
