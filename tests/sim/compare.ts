@@ -2,6 +2,7 @@
  * `npm run sim -- --compare calm,sybils --seeds 3 --nodes 100 --minutes 2 [--policies ours,random]`: the same scripts under each way to choose among bids, as a table in
  * Markdown. A script depends on scenario and seed alone, so every policy has the same nodes, jobs and faults.
  */
+import process from 'node:process';
 import { plan, type Wanted } from './plan.ts';
 import type { Policy } from './policies.ts';
 import type { Script } from './script.ts';
@@ -38,7 +39,10 @@ export async function compare(
 			for (const seed of seeds) {
 				const script = plan({ ...each, seed });
 				demand += demandOf(script) / seeds.length;
-				results.push(await run(script, { policy }));
+				const result = await run(script, { policy });
+				results.push(result);
+				// A run of many seeds takes an hour: what is known already is said, and which seed to look at.
+				process.stderr.write(`${each.scenario}, ${policy}, seed ${seed}: ${progress(result)}\n`);
 			}
 			for (const result of results) violations += result.violations.length;
 			told(line(each.scenario, { policy, results, demand }));
@@ -71,6 +75,15 @@ function line(scenario: string, { policy, results, demand }: Row): string {
 		harm('falseTokens')
 	];
 	return `| ${cells.join(' | ')} |`;
+}
+
+/** One seed in a line: what was answered, how everything else ended, and what was violated. */
+function progress({ counts, violations }: Result): string {
+	const { finished, asked } = share(counts);
+	const others = Object.entries(counts.ends).filter(([name]) => !/^(?:hostile|success|cancelled)/.test(name));
+	const ends = others.map(([name, n]) => `${name} ${n}`).join(', ');
+	const broken = violations.map(({ invariant, what }) => `${invariant}: ${what}`).join('; ');
+	return [`${finished} of ${asked}`, ends, broken].filter(Boolean).join('; ');
 }
 
 /** Lenders that do not cheat, for as long as each is there; prompts are left out. */
