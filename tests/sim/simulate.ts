@@ -16,7 +16,7 @@ import { HEAL_MS } from './invariants/healing.ts';
 import type { Peaks } from './invariants/bounds.ts';
 import { plan, type Wanted } from './plan.ts';
 import type { Policy } from './policies.ts';
-import { breaks, type Sabotage } from './sabotage.ts';
+import { breaks, isEnd, type Sabotage } from './sabotage.ts';
 import type { Cheat, JobPlan, NodePlan, Script } from './script.ts';
 
 export interface Result {
@@ -218,6 +218,9 @@ export class Town {
 			if (event.type === 'words') firstAt ??= clock.monotonic();
 		});
 		asker.asking--;
+		const last = dossier.events.at(-1);
+		// Its page was closed in the midst: the job has no end that anybody could see.
+		if (!asker.here && (last === undefined || !isEnd(last))) return;
 		dossier.endedAt = clock.monotonic();
 		this.#tally(dossier);
 		if (asker.honest && dossier.events.at(-1)?.type === 'finished' && firstAt !== undefined) {
