@@ -1,4 +1,9 @@
+import { appearance, pageWearer } from '#lib/ui/appearance/appearance.svelte.ts';
 import { pageLanguage, speech } from '#lib/ui/language/language.svelte.ts';
+import { Remembered } from '#lib/ui/remembered.ts';
 
-/** Nothing is shown before its words are there. */
-export const load = (): Promise<void> => speech.start(pageLanguage());
+/** Nothing is shown before its words are there, nor in another look than the chosen one. */
+export const load = (): Promise<void> => {
+	appearance.start(Remembered.ofBrowser(), pageWearer());
+	return speech.start(pageLanguage());
+};
