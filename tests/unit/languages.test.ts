@@ -194,7 +194,7 @@ const screens = ['src/lib/ui', 'src/routes'].flatMap((folder) =>
 
 /** Words that are the same in every language, or that no reader of the screen is meant to read. */
 const NOT_WORDS =
-	/^(Fireweed|Markdown|JSON|Escape|Enter|AbortError|NotAllowedError|Files|Top-[pk]|IntersectionObserverEntry|ArrowUp|ArrowDown|Ctrl|Alt|Shift|Meta|Control|fireweed conversations|light dark|not all|https:\S+)$/;
+	/^(Fireweed|Markdown|JSON|Escape|Enter|AbortError|NotAllowedError|Files|Top-[pk]|IntersectionObserverEntry|ArrowUp|ArrowDown|Comma|Slash|Dead|AltGraph|Ctrl|Alt|Shift|Meta|Control|fireweed conversations|light dark|not all|https:\S+)$/;
 /** What looks like words and is none: addresses, selectors, markup, names of keys and files. */
 const MARKS = /^(https:|#\/|\[data-|<iframe|\.json|[a-z]+\/[a-z]|\(|M\d|[a-z-]+(,\s?[a-z-]+)+$)/;
 /** Whose words are not the screen's: what is written for those who mend Fireweed, what is said to a model, what goes into a file. */
