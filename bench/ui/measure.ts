@@ -153,8 +153,8 @@ async function interact(page: Page): Promise<{ interactions: readonly Interactio
 		await measured('Menu', () => page.getByRole('button', { name: 'Menu' }).click());
 		await measured('a key in the search', () => page.getByRole('searchbox').press('f'));
 		await measured('Close menu', () => page.getByRole('button', { name: 'Close menu' }).click());
-		await measured('Settings of this conversation', () =>
-			page.getByRole('button', { name: 'Settings of this conversation' }).click()
+		await measured('Answer style of this conversation', () =>
+			page.getByRole('button', { name: 'Answer style of this conversation' }).click()
 		);
 		await measured('Escape', () => page.keyboard.press('Escape'));
 		await measured('Copy code', () => page.getByRole('button', { name: 'Copy code' }).last().click());

@@ -55,6 +55,9 @@ export const KEYS_CASES: readonly KeysCase[] = [
 			const { account } = await openCertificate(signed, rule, Date.now());
 			same(account, identity.accountKey);
 			same(identity.kept, place.shared ? 'device' : 'session');
+			same(identity.peer, formatPeerId(identity.node.publicKey));
+			// Made for this very case, by the machine's own clock.
+			same(Math.abs(identity.nodeSince - Date.now()) < 60_000, true);
 			same(extractable(identity), false);
 			await keys.close();
 		}

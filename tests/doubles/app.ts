@@ -367,6 +367,8 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 			account: 'did:key:z6MkpTHR8VNsBxYAAWHut2Geadd9jSwuBV8xRoAnwWsdvktH',
 			accountKey: new Uint8Array(32),
 			node: { publicKey: new Uint8Array(32), sign: async () => new Uint8Array(64) },
+			peer: '12D3KooWQ3vYwq1z8dP6yKfLhV5nS4tRmB7cXgJ2uEaD9oZkFsTi',
+			nodeSince: Date.UTC(2026, 10, 3, 9),
 			certificate: new Uint8Array(),
 			kept: script.kept
 		},

@@ -2,7 +2,7 @@
 import type { Identity, Signer } from '#lib/ports/keys.ts';
 import { capabilityAdvertisement, type CapabilityAdvertisement } from '#lib/protocol/capability.ts';
 import { certify } from '#lib/protocol/certificate.ts';
-import { formatDid } from '#lib/protocol/did.ts';
+import { formatDid, formatPeerId } from '#lib/protocol/did.ts';
 import { seal } from '#lib/protocol/envelope.ts';
 import { SAMPLES } from '../fixtures/messages.ts';
 
@@ -15,6 +15,8 @@ export async function identityOf(account: Signer, node: Signer): Promise<Identit
 		accountKey: account.publicKey,
 		node,
 		certificate: await certify(account, node.publicKey, Date.now()),
+		peer: formatPeerId(node.publicKey),
+		nodeSince: Date.now(),
 		kept: 'session'
 	};
 }

@@ -40,11 +40,7 @@ export class Seals implements Crypto {
 	}
 
 	/** A certified node of the account whose secret is given. */
-	async identity(
-		accountSecret: Uint8Array,
-		nodeSecret: Uint8Array,
-		now: number
-	): Promise<Identity & { readonly peer: string }> {
+	async identity(accountSecret: Uint8Array, nodeSecret: Uint8Array, now: number): Promise<Identity> {
 		const account = this.signer(accountSecret);
 		const node = this.signer(nodeSecret);
 		return {
@@ -53,7 +49,8 @@ export class Seals implements Crypto {
 			node,
 			certificate: await certify(account, node.publicKey, now),
 			kept: 'device',
-			peer: formatPeerId(node.publicKey)
+			peer: formatPeerId(node.publicKey),
+			nodeSince: now
 		};
 	}
 }

@@ -67,10 +67,10 @@ test('said differently, asked again, with instructions and a file: branches by k
 	page
 }) => {
 	await page.goto(site.url);
-	await page.getByRole('button', { name: 'Settings of this conversation' }).click();
+	await page.getByRole('button', { name: 'Answer style of this conversation' }).click();
 	await page.getByRole('textbox', { name: 'Instructions' }).fill('Be brief.');
 	await page.getByRole('button', { name: 'Keep' }).click();
-	await expect(page.getByRole('button', { name: 'Own settings' })).toBeVisible();
+	await expect(page.getByRole('button', { name: 'Own answer style' })).toBeVisible();
 
 	await page.getByLabel('Text files', { exact: true }).setInputFiles([
 		{ name: 'ash.txt', mimeType: 'text/plain', buffer: Buffer.from('ash') },

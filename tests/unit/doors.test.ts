@@ -44,7 +44,8 @@ async function identityOf(account: Signer = freshSigner(), now = NOW): Promise<I
 		node,
 		certificate,
 		kept: 'device',
-		peer: formatPeerId(node.publicKey)
+		peer: formatPeerId(node.publicKey),
+		nodeSince: now
 	};
 }
 

@@ -273,6 +273,8 @@ class BrowserKeys implements DeviceKeys {
 			account: account.did,
 			accountKey: account.material.publicKey,
 			node: signerOf(node.material, this.#native),
+			peer: node.id,
+			nodeSince: node.createdAt,
 			certificate: node.certificate,
 			kept: this.#kept
 		};

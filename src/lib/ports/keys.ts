@@ -12,6 +12,10 @@ export interface Identity {
 	readonly accountKey: Uint8Array;
 	/** This tab's node key. */
 	readonly node: Signer;
+	/** Its PeerId: the name by which others know this tab. */
+	readonly peer: string;
+	/** Unix ms at which that key was made. */
+	readonly nodeSince: number;
 	/** Encoded, signed NodeCertificateV1 of this node key. */
 	readonly certificate: Uint8Array;
 	/** `session` when the browser keeps nothing (private window, no storage): the identity ends with the tab. */
