@@ -1,4 +1,4 @@
-/** The chosen look over a reload: there when the document is parsed, before the app runs. */
+/** What a person chooses once: the look, there before the app runs; shortcuts; the introduction, put away and brought back. */
 import { expect, test, type Page } from 'playwright/test';
 import { serve } from '../../scripts/serve.ts';
 
@@ -50,4 +50,53 @@ test('dark is kept over a reload and painted first, and the system’s is what t
 	await page.getByRole('radio', { name: 'As the system does' }).check();
 	await expect(page.locator('html')).not.toHaveAttribute('data-theme');
 	expect(await scheme()).toEqual(['#faf8f9']);
+});
+
+test('? lists the shortcuts where nothing is typed, and the introduction stays away until it is wanted', async ({
+	page
+}) => {
+	const message = page.getByRole('textbox', { name: 'Message' });
+	const steps = page.getByRole('heading', { name: 'Three steps' });
+	const list = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
+	await page.goto(site.url);
+	await expect(steps).toBeVisible();
+	await expect(message).toBeFocused();
+	await page.keyboard.type('What is n?');
+	await expect(message).toHaveValue('What is n?');
+	await expect(list).toHaveCount(0);
+	await page.keyboard.press('Control+/');
+	await expect(list).toContainText('Copy the last answer');
+	await page.keyboard.press('Escape');
+	await expect(message).toBeFocused();
+
+	await page.getByRole('button', { name: 'Hide' }).click();
+	await expect(steps).toHaveCount(0);
+	await expect(message).toBeFocused();
+	await page.reload();
+	await expect(message).toHaveValue('What is n?');
+	await expect(steps).toHaveCount(0);
+
+	await page.getByRole('radio', { name: 'This device' }).focus();
+	await page.keyboard.press('?');
+	await expect(list).toBeVisible();
+	await page.keyboard.press('Escape');
+	await page.keyboard.press('Alt+,');
+	await page.getByRole('navigation', { name: 'On this page' }).getByRole('link', { name: 'Introduction' }).click();
+	await expect(page.getByRole('heading', { name: 'Introduction' })).toBeFocused();
+	await expect(page.getByRole('heading', { name: 'Introduction' })).toBeInViewport();
+	await page.getByRole('radio', { name: 'no single letters' }).check();
+	await page.keyboard.press('?');
+	await expect(list).toHaveCount(0);
+	await page.getByRole('link', { name: 'Show it again' }).click();
+	await expect(steps).toBeVisible();
+	// Who asks knows how.
+	await message.fill('What is Fireweed?');
+	await page.keyboard.press('Enter');
+	await expect(page.getByRole('log')).toContainText('What is Fireweed?');
+	await page.keyboard.press('Escape');
+	await page.keyboard.press('Alt+n');
+	await expect(message).toBeFocused();
+	await expect(page.getByRole('log')).not.toContainText('What is Fireweed?');
+	await expect(page.getByText('There is nothing to sign up for.')).toBeVisible();
+	await expect(steps).toHaveCount(0);
 });

@@ -9,6 +9,7 @@ import { Conversations } from './chat/conversations.svelte.ts';
 import { lockClaims } from './chat/claims.ts';
 import type { Place } from './chat/answering.ts';
 import { Contribution } from './contribute/contribution.svelte.ts';
+import { introduction } from './introduction/introduction.svelte.ts';
 import { Library } from './models/library.svelte.ts';
 import { Receipts } from './receipts/receipts.svelte.ts';
 import type { RunningRelease, ShellRegistration, ShellState, ToldRelease } from '#lib/ports/shell.ts';
@@ -186,6 +187,8 @@ export class Session {
 		if (!chat.send(text, this.place, attachments)) return false;
 		if (this.place === 'mesh') this.tell();
 		this.conversations.began();
+		// Who has asked knows how.
+		introduction.close();
 		return true;
 	}
 
