@@ -35,7 +35,7 @@ const alt = (key: string, mac: Stroke['held'] = ['Control', 'Meta']): ByMachine 
 export const SHORTCUTS: readonly Shortcut[] = [
 	// Control, Command and N open a group of tabs in Safari.
 	{ action: 'new', name: 'shortcuts.new', alone: 'n', held: alt('n', ['Alt', 'Meta']) },
-	{ action: 'search', name: 'shortcuts.search', alone: 's', held: alt('k') },
+	{ action: 'search', name: 'shell.search-in-conversations', alone: 's', held: alt('k') },
 	{ action: 'write', name: 'shortcuts.write', alone: 'm', held: alt('m') },
 	{ action: 'stop', name: 'shortcuts.stop', alone: 'Escape' },
 	{ action: 'copy', name: 'shortcuts.copy', alone: 'c', held: alt('c') },
