@@ -20,6 +20,7 @@ import { workerTicker } from '#lib/mesh/ticker.ts';
 import { Accounts } from '#lib/node/accounts.ts';
 import { answerHere } from '#lib/node/answer-here.ts';
 import type { App, ContributeState, MeshState, StorageState, Wish } from '#lib/node/app.ts';
+import { ClockWatch } from '#lib/node/clock-watch.ts';
 import { contribute, type Contribution } from '#lib/node/contribute.ts';
 import type { ContributeEvent } from '#lib/node/events.ts';
 import { fixedAnswer } from '#lib/node/fixed.ts';
@@ -131,6 +132,8 @@ export async function createTab(): Promise<App> {
 		() => refresh(),
 		(executor) => registry.heard(executor)
 	);
+	const clockWatch = new ClockWatch({ crypto, clock, own: identity.account });
+	const clockAhead = new Watchable<number | undefined>(undefined);
 	const ports: NodePorts = {
 		...{ mesh, store, identity, crypto, clock, random, log },
 		jobKey: async () => (refuseLocked(), keys.jobKey()),
@@ -173,6 +176,7 @@ export async function createTab(): Promise<App> {
 		const relays = mesh.relays();
 		const reachable = relays.some((relay) => relay.up) || peers.length > 0;
 		meshState.set({ state: reachable ? 'on' : 'alone', peers, relays, offers: offers.list() });
+		clockAhead.set(clockWatch.error());
 		const { value } = contribution;
 		if (value.state === 'connecting' && reachable) becomeReady();
 	}
@@ -201,7 +205,7 @@ export async function createTab(): Promise<App> {
 		joining ??= (async () => {
 			meshState.set({ ...meshState.value, state: 'starting' });
 			await mesh.start();
-			offers.follow(mesh);
+			offers.follow(mesh, (message, from) => void clockWatch.hear(message, from));
 			accounts.follow(mesh);
 			teller.start();
 			for (const topic of FORWARDED)
@@ -339,6 +343,7 @@ export async function createTab(): Promise<App> {
 		unload: () => here.forPerson().unload(),
 		sharedOrigin,
 		mesh: meshState,
+		clockAhead,
 		contribution,
 		warm: () =>
 			void here

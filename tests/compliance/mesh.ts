@@ -267,10 +267,15 @@ export const MESH_CASES: readonly MeshCase[] = [
 		async run(place) {
 			const [a, b, c] = [await place.mesh(), await place.mesh(), await place.mesh()];
 			const heard = new Map<Mesh, Uint8Array[]>([a, b, c].map((mesh) => [mesh, []]));
+			const near = (mesh: Mesh): readonly string[] => [a.self, b.self, c.self, ...mesh.peers().map(({ id }) => id)];
+			const strange: string[] = [];
 			for (const mesh of [a, b, c]) {
 				mesh.subscribe(
 					TOPIC,
-					(m) => (m[0] === 66 ? 'reject' : m[0] === 67 ? 'ignore' : 'accept'),
+					(m, from) => {
+						if (from === mesh.self || !near(mesh).includes(from)) strange.push(from);
+						return m[0] === 66 ? 'reject' : m[0] === 67 ? 'ignore' : 'accept';
+					},
 					(m) => heard.get(mesh)?.push(m)
 				);
 			}
@@ -289,6 +294,7 @@ export const MESH_CASES: readonly MeshCase[] = [
 				(n) => bytes(68, n)
 			);
 			must((heard.get(a) ?? []).length === 0, 'a did not hear itself');
+			must(strange.length === 0, `who handed it on is a neighbour, not ${strange.join()}`);
 			must(
 				[b, c].every((mesh) => !has(mesh, 66) && !has(mesh, 67)),
 				'rejected and ignored ones were not heard'

@@ -509,6 +509,7 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 		},
 		house: fakeHouse(),
 		minTokens: script.minTokens,
+		clockAhead: { value: undefined, observe: (listener) => (listener(undefined), () => true) },
 		news: { value: undefined, observe: (listener) => (listener(undefined), () => true) },
 		runs() {},
 		lock: async () => undefined,

@@ -123,7 +123,7 @@ export class Network {
 }
 
 interface Subscription {
-	readonly judge: (message: Uint8Array) => Verdict | Promise<Verdict>;
+	readonly judge: (message: Uint8Array, from: PeerId) => Verdict | Promise<Verdict>;
 	readonly hear: (message: Uint8Array) => void;
 }
 
@@ -286,7 +286,7 @@ export class MemoryMesh implements Mesh {
 			const verdict =
 				verdicts.get(ahead) ??
 				Promise.resolve(bytes)
-					.then(judge)
+					.then((message) => judge(message, from))
 					.catch(() => 'ignore' as const);
 			verdicts.set(ahead, verdict);
 			if ((await verdict) === 'accept' && !this.gone) this.run(() => hear(bytes));

@@ -129,6 +129,34 @@ test.describe('with others', () => {
 		await pictures(asker.page, 'executor-replaced');
 	});
 
+	test('the clock of this device is wrong', async () => {
+		test.setTimeout(180_000);
+		const { page, context } = await stage.person();
+		await context.addInitScript((ms: number) => {
+			const Real = Date;
+			let ahead = ms;
+			globalThis.Date = class extends Real {
+				constructor(given = Real.now() + ahead) {
+					super(given);
+				}
+				static override now = () => Real.now() + ahead;
+			} as DateConstructor;
+			addEventListener('clock-set-right', () => (ahead = 0));
+		}, 86_400_000);
+		await page.reload();
+		for (let i = 0; i < 3; i++) await contribute((await stage.person()).page);
+		await send(page, 'Tell me about rivers', 'The mesh');
+		await expect(log(page)).toContainText('Nobody offered to answer.', { timeout: 40_000 });
+		await expect(notice(page)).toContainText('about 24 hours ahead of everybody else’s', { timeout: 40_000 });
+		await pictures(page, 'clock-wrong');
+		await page.evaluate(() => dispatchEvent(new Event('clock-set-right')));
+		await expect(notice(page)).toHaveCount(0, { timeout: 10_000 });
+		await expect(page.getByText(/3 computers offer/)).toBeVisible({ timeout: 30_000 });
+		await send(page, 'And about the sea?', 'The mesh');
+		await answered(page);
+		await expect(log(page)).toContainText(/Receipt/);
+	});
+
 	test('the relay is gone', async () => {
 		const { page } = await stage.person();
 		await send(page, 'Tell me about rivers', 'The mesh');

@@ -154,6 +154,7 @@ describe('the strip', () => {
 		forgetful: false,
 		sharedOrigin: false,
 		carried: false,
+		clockAhead: undefined,
 		graphicsLost: false,
 		nearlyFull: false,
 		storage: 'fine' as const,
@@ -172,6 +173,7 @@ describe('the strip', () => {
 		[{ forgetful: true }, 'forgetful'],
 		[{ sharedOrigin: true, forgetful: true }, 'shared-origin'],
 		[{ sharedOrigin: true, forgetful: true, carried: true, shell: { kind: 'blocked', why: 'no' } }, 'carried'],
+		[{ clockAhead: 86_400_000 }, 'clock'],
 		[{ graphicsLost: true }, 'graphics-lost'],
 		[{ nearlyFull: true }, 'nearly-full'],
 		[{ storage: 'superseded' }, 'storage:superseded'],
@@ -193,6 +195,13 @@ describe('the strip', () => {
 			notices({ ...calm, shell: { kind: 'update-ready', release, apply: () => undefined } })[0]?.text;
 		expect(text(RELEASE)).toContain('Version 2.0 is ready on this device, signed by Ada, Bo and Cy.');
 		expect(text({ ...RELEASE, development: true })).toContain('Anyone can sign one');
+	});
+
+	test('says by how much the clock is off, and which way', () => {
+		const text = (clockAhead: number) => notices({ ...calm, clockAhead })[0]?.text;
+		expect(text(25 * 3_600_000)).toMatch(/about 25 hours ahead of/);
+		expect(text(-3 * 86_400_000 - 9_000)).toMatch(/about 3 days behind/);
+		expect(text(-130_000)).toMatch(/about 2 minutes behind/);
 	});
 
 	test('news of a version that is ready here already is none', () =>

@@ -6,7 +6,8 @@ import { MAX_GOSSIP_MESSAGE } from '#lib/protocol/limits.ts';
 import { TOPICS, type Topic } from '#lib/protocol/topic.ts';
 import type { Verdict } from '#lib/ports/mesh.ts';
 
-export type Judge = (message: Uint8Array) => Verdict | Promise<Verdict>;
+/** `from` is the neighbour that handed the message on. */
+export type Judge = (message: Uint8Array, from: string) => Verdict | Promise<Verdict>;
 
 interface Listener {
 	readonly judge: Judge;
@@ -100,8 +101,8 @@ export class Topics {
 
 	#join(topic: Topic): void {
 		// The validator first: without one gossipsub accepts and forwards.
-		this.#pubsub?.topicValidators.set(topic, async (_from, message) => {
-			const verdict = await this.#judge(topic, message.data);
+		this.#pubsub?.topicValidators.set(topic, async (from, message) => {
+			const verdict = await this.#judge(topic, message.data, from.toString());
 			this.#counts[verdict] += 1;
 			// The library's enum has exactly the port's words as values; importing it as a value would need its enum at run time.
 			return verdict as TopicValidatorResult;
@@ -109,14 +110,14 @@ export class Topics {
 		this.#pubsub?.subscribe(topic);
 	}
 
-	async #judge(topic: Topic, data: Uint8Array): Promise<Verdict> {
+	async #judge(topic: Topic, data: Uint8Array, from: string): Promise<Verdict> {
 		// Size before anything that looks inside: it is the one judgement that costs nothing.
 		if (data.length > MAX_GOSSIP_MESSAGE) return 'reject';
 		let worst: Verdict = 'accept';
 		for (const { judge } of this.#listeners.get(topic) ?? []) {
 			let verdict: Verdict;
 			try {
-				verdict = await judge(data);
+				verdict = await judge(data, from);
 			} catch {
 				// A judge that fails knows nothing against the message, and nothing for it.
 				verdict = 'ignore';

@@ -172,6 +172,8 @@ export interface App {
 	readonly sharedOrigin: boolean;
 	readonly engine: Watched<EngineState>;
 	readonly mesh: Watched<MeshState>;
+	/** By how many ms this device's clock is ahead of what others sign (negative: behind); undefined while nothing is known against it. */
+	readonly clockAhead: Watched<number | undefined>;
 	readonly contribution: Watched<ContributeState>;
 	/** Models that are or could be on this device. */
 	readonly models: Models;

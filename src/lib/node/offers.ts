@@ -44,13 +44,19 @@ export class Offers {
 		this.#stated = stated;
 	}
 
-	/** Begins to hear; names what it hears to the mesh as possible neighbours. Returns how to stop. */
-	follow(mesh: Mesh): () => void {
+	/**
+	 * Begins to hear; names what it hears to the mesh as possible neighbours. `came` is told of every message before it is judged, the
+	 * refused ones too, and by whom it came. Returns how to stop.
+	 */
+	follow(mesh: Mesh, came: (message: Uint8Array, from: PeerId) => void = () => undefined): () => void {
 		const { crypto, clock, log } = this.#ports;
 		this.#since ??= clock.monotonic();
 		return mesh.subscribe(
 			'fireweed/1/capabilities',
-			(bytes) => judgeGossip('fireweed/1/capabilities', bytes, crypto, clock.now()),
+			(bytes, from) => {
+				came(bytes, from);
+				return judgeGossip('fireweed/1/capabilities', bytes, crypto, clock.now());
+			},
 			(bytes) => void this.#hear(bytes).catch((error: unknown) => log('capability-refused', { code: codeOf(error) }))
 		);
 	}

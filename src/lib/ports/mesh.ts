@@ -64,12 +64,13 @@ export interface Mesh {
 	/** Public, unencrypted, may be forwarded by anyone. */
 	publish(topic: Topic, message: Uint8Array): Promise<void>;
 	/**
-	 * Hears a topic. `judge` runs before forwarding and must be cheap; only accepted messages reach `hear`. Returns how to stop.
+	 * Hears a topic. `judge` runs before forwarding and must be cheap; `from` handed the message on, which is not who wrote it. Only
+	 * accepted messages reach `hear`. Returns how to stop.
 	 * A node never hears its own messages.
 	 */
 	subscribe(
 		topic: Topic,
-		judge: (message: Uint8Array) => Verdict | Promise<Verdict>,
+		judge: (message: Uint8Array, from: PeerId) => Verdict | Promise<Verdict>,
 		hear: (message: Uint8Array) => void
 	): () => void;
 	/**

@@ -15,6 +15,7 @@ export const notCharged = (): string => t('number.nothing-is-charged-yet');
 function formatsOf(locale: string | undefined) {
 	const unit = (unit: string, most: number) =>
 		new Intl.NumberFormat(locale, { style: 'unit', unit, maximumFractionDigits: most });
+	const long = (unit: string) => new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' });
 	return {
 		whole: new Intl.NumberFormat(locale, { maximumFractionDigits: 0 }),
 		tenth: new Intl.NumberFormat(locale, { maximumFractionDigits: 1 }),
@@ -28,6 +29,9 @@ function formatsOf(locale: string | undefined) {
 			unitDisplay: 'long',
 			maximumFractionDigits: 1
 		}),
+		minutes: long('minute'),
+		hours: long('hour'),
+		days: long('day'),
 		relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
 		absolute: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' }),
 		clock: new Intl.DateTimeFormat(locale, { timeStyle: 'short', timeZone: 'UTC' }),
@@ -79,6 +83,13 @@ export const perThousand = (micro: number): string =>
 
 /** How long something took. */
 export const duration = (ms: number): string => formats().seconds.format(ms / 1000);
+
+/** `about` how long, in the largest unit that fits: `4 minutes`, `3 hours`, `2 days`. */
+export function roughly(ms: number): string {
+	const { minutes, hours, days } = formats();
+	if (ms < 1.5 * HOUR) return minutes.format(Math.max(1, Math.round(ms / MINUTE)));
+	return ms < 2 * DAY ? hours.format(Math.round(ms / HOUR)) : days.format(Math.round(ms / DAY));
+}
 
 /** `3 minutes ago`, relative to `now`. */
 export function ago(then: number, now: number): string {

@@ -35,6 +35,8 @@ export class Session {
 	broken = $state<Code | undefined>(undefined);
 	engine = $state.raw<EngineState>({ state: 'idle' });
 	mesh = $state.raw<MeshState>({ state: 'off', peers: [], relays: [], offers: [] });
+	/** By how many ms this device's clock is ahead, as far as others bear it out. */
+	clockAhead = $state<number | undefined>(undefined);
 	contributing = $state.raw<ContributeState>({ state: 'off' });
 	shell = $state.raw<ShellState>({ kind: 'installing' });
 	/** A newer release that others have and this address does not offer. */
@@ -131,6 +133,7 @@ export class Session {
 			app.storage.observe((value) => (this.storage = value)),
 			app.engine.observe((value) => (this.engine = value)),
 			app.mesh.observe((value) => (this.mesh = value)),
+			app.clockAhead.observe((value) => (this.clockAhead = value)),
 			app.contribution.observe((value) => (this.contributing = value)),
 			app.news.observe((value) => {
 				this.news = value;

@@ -4,7 +4,7 @@
 import type { StorageState } from '#lib/node/app.ts';
 import type { LoaderAlarm, ReleaseFacts, ShellState } from '#lib/ports/shell.ts';
 import type { Code } from '#lib/protocol/errors.ts';
-import { listed } from '../numbers.ts';
+import { listed, roughly } from '../numbers.ts';
 import { wordsFor } from '../words.ts';
 import { t } from '../language/language.svelte.ts';
 
@@ -40,6 +40,8 @@ export interface Facts {
 	readonly sharedOrigin: boolean;
 	/** Opened from a carried file. */
 	readonly carried: boolean;
+	/** By how many ms this device's clock is ahead of the others' (negative: behind); undefined while nothing is known against it. */
+	readonly clockAhead: number | undefined;
 	/** The graphics device went away. */
 	readonly graphicsLost: boolean;
 	/** The room for this site is nearly used up. */
@@ -137,6 +139,17 @@ export function notices(facts: Facts): readonly Notice[] {
 		action: 'models',
 		label: t('shell.look-at-models')
 	});
+	const { clockAhead } = facts;
+	if (clockAhead !== undefined) {
+		const about = roughly(Math.abs(clockAhead));
+		found.push({
+			id: 'clock',
+			tone: 'degraded',
+			text: t(clockAhead > 0 ? 'shell.the-clock-here-is-ahead' : 'shell.the-clock-here-is-behind', { about }),
+			action: 'dismiss',
+			label: t('all.understood')
+		});
+	}
 	say(!facts.online, {
 		id: 'offline',
 		tone: 'degraded',
