@@ -250,6 +250,12 @@ export async function createTab(): Promise<App> {
 		if (state === 'ready' || state === 'paused') becomeReady();
 	}
 	function hear(event: ContributeEvent): void {
+		if (event.type === 'reviving') contribution.set({ state: 'loading', progress: event.progress, again: true });
+		if (event.type === 'ready' && contribution.value.state === 'loading') {
+			measured = { ...measured, tokensPerSecond: event.tokensPerSecond };
+			becomeReady();
+		}
+		if (event.type === 'engine-lost') void stopContributing().then(() => fail(new Refusal(event.code)));
 		if (event.type === 'started') contribution.set({ state: 'working', ...measured });
 		if (event.type === 'ended') {
 			measured = { ...measured, jobs: measured.jobs + 1 };

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { capabilityAdvertisement, statedSelfTest } from '#lib/protocol/capability.ts';
 import { read } from '#lib/protocol/envelope.ts';
-import { codeOf } from '#lib/protocol/errors.ts';
+import { codeOf, Refusal } from '#lib/protocol/errors.ts';
 import { Offers } from '#lib/node/offers.ts';
 import { NodeClock } from '../doubles/clock.ts';
 import { endOf, World } from '../doubles/node.ts';
@@ -99,4 +99,61 @@ it('is heard at once after its wall clock was set back: statements are counted, 
 	expect(refused()).toEqual([]);
 	expect(offers.list().map(({ executor }) => executor)).toEqual([lender.identity.peer]);
 	await world.clock.until(lender.contribution.stop());
+});
+
+it('loads an engine that died in a job at once, says so, and offers nothing until it is back', async () => {
+	const world = new World('revived-at-once');
+	let deaths = 1;
+	const engine = {
+		loadMs: 30_000,
+		dies: (position: number) => (position === 5 && deaths-- > 0 ? 'engine-failed' : undefined)
+	} as const;
+	const [lender, asker] = [await world.node({ engine }), await world.node()];
+	await world.clock.until(lender.contribution.start());
+	let stated = 0;
+	asker.mesh.subscribe(
+		'fireweed/1/capabilities',
+		() => 'accept',
+		() => stated++
+	);
+	const told: string[] = [];
+	await world.clock.until(asker.ask({ minTokens: 20, maxTokens: 20 }));
+	const before = stated;
+	const types = () =>
+		lender.contributed.map(({ type }) => type).filter((type) => type === 'ready' || type === 'reviving');
+	told.push(...types());
+	expect(told[0]).toBe('ready');
+	expect(told[1]).toBe('reviving');
+	await world.clock.pass(20_000);
+	expect(stated).toBe(before);
+	await world.clock.pass(30_000);
+	expect(types().at(-1)).toBe('ready');
+	expect(stated).toBeGreaterThan(before);
+	expect(endOf(await world.clock.until(asker.ask({ minTokens: 0, maxTokens: 8 }))).type).toBe('finished');
+});
+
+it('says that it is over when the engine does not come back', async () => {
+	const world = new World('gone-for-good');
+	const refusing = { now: false };
+	const [lender, asker] = [
+		await world.node({
+			engine: { dies: (position) => (position === 5 ? 'device-lost' : undefined) },
+			playing: (engine) =>
+				new Proxy(engine, {
+					get: (inner, name) => {
+						if (name === 'load' && refusing.now) return () => Promise.reject(new Refusal('no-graphics'));
+						const value: unknown = Reflect.get(inner, name, inner);
+						return typeof value === 'function' ? value.bind(inner) : value;
+					}
+				})
+		}),
+		await world.node()
+	];
+	await world.clock.until(lender.contribution.start());
+	refusing.now = true;
+	await world.clock.until(asker.ask({ minTokens: 20, maxTokens: 20 }));
+	await world.clock.pass(1_000);
+	expect(lender.contributed.filter(({ type }) => type === 'engine-lost')).toEqual([
+		{ type: 'engine-lost', code: 'no-graphics' }
+	]);
 });

@@ -58,7 +58,8 @@ export type EngineState =
 
 export type ContributeState =
 	| { readonly state: 'off' }
-	| { readonly state: 'loading'; readonly progress: LoadProgress | undefined }
+	/** `again`: what computed was lost in the middle of lending. */
+	| { readonly state: 'loading'; readonly progress: LoadProgress | undefined; readonly again?: true }
 	| { readonly state: 'connecting' }
 	/** Waiting for jobs; `relays` and `peers` that can reach this tab. */
 	| { readonly state: 'ready'; readonly tokensPerSecond: number; readonly model: string; readonly jobs: number }

@@ -4,6 +4,7 @@
  * What it may spend is decided by market/admit; what it owes is run by `execute`. It remembers its own bids, so nobody is served on
  * terms it did not offer.
  */
+import type { Engine, EngineReady } from '#lib/ports/engine.ts';
 import type { Channel, PeerId } from '#lib/ports/mesh.ts';
 import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcement.ts';
 import { read, type Signed } from '#lib/protocol/envelope.ts';
@@ -50,6 +51,9 @@ const MAX_CHANNELS = 32;
 /** Of one node. It has one for each job that runs or waits here, and one more that it opens. */
 const MAX_CHANNELS_PEER = 4;
 
+/** States of an engine that lives; one of any other has to be loaded again. */
+const ALIVE: readonly Engine['state'][] = ['ready', 'busy', 'loading'];
+
 export function contribute(
 	ports: ExecutorPorts,
 	terms: ContributeTerms,
@@ -58,7 +62,7 @@ export function contribute(
 	const bids = new OpenBids(() => ports.clock.monotonic());
 	const desk = new Desk(ports);
 	const stopping = new AbortController();
-	const tender = new Tender(ports, terms, desk, bids, tell, stopping.signal);
+	const tender = new Tender(ports, terms, desk, bids, tell, () => void revive());
 	const running = new Map<Promise<void>, PeerId>();
 	const kept = new KeptJobs(ports);
 	const undo: (() => void)[] = [];
@@ -67,6 +71,41 @@ export function contribute(
 	/** Says what is offered, until called. */
 	let quiet: (() => void) | undefined;
 	let state: (() => void) | undefined;
+
+	let reviving = false;
+
+	/** Offers what the engine has just proved. */
+	const open = ({ card, tokensPerSecond, loadMs, ...ready }: EngineReady) => {
+		const model = offer(card);
+		offering = { model, tokensPerSecond, loadMs };
+		desk.tokensPerSecond = tokensPerSecond;
+		state = () =>
+			(quiet ??= advertise(model, { card, tokensPerSecond, loadMs, ...ready }, terms, () => desk.load, ports));
+		if (!paused) state();
+		tell({ type: 'ready', model: model.id, tokensPerSecond });
+	};
+
+	/** The engine is gone (its graphics device, its worker): it is loaded again, and nothing is stated meanwhile, which would not be true. */
+	const revive = async () => {
+		if (reviving || offering === undefined || stopping.signal.aborted) return;
+		reviving = true;
+		quiet?.();
+		quiet = state = undefined;
+		tell({ type: 'reviving', progress: undefined });
+		try {
+			open(await ports.engine.load((progress) => tell({ type: 'reviving', progress }), stopping.signal));
+		} catch (error) {
+			offering = undefined;
+			if (!stopping.signal.aborted) tell({ type: 'engine-lost', code: codeOf(error) });
+		} finally {
+			reviving = false;
+		}
+	};
+
+	const told = (event: ContributeEvent) => {
+		tell(event);
+		if (event.type === 'ended' && !ALIVE.includes(ports.engine.state)) void revive();
+	};
 
 	const hear = async (bytes: Uint8Array) => {
 		if (paused || offering === undefined) return;
@@ -89,7 +128,7 @@ export function contribute(
 			desk,
 			ports,
 			stopping.signal,
-			tell,
+			told,
 			kept
 		);
 		running.set(work, channel.peer);
@@ -99,10 +138,8 @@ export function contribute(
 	return {
 		start: async () => {
 			const ready = await ports.engine.load(() => undefined, stopping.signal);
-			const { tokensPerSecond, loadMs } = ready;
-			const model = offer(ready.card);
-			offering = { model, tokensPerSecond, loadMs };
-			desk.tokensPerSecond = tokensPerSecond;
+			// Before anybody is heard: what cannot be lent is refused here.
+			offer(ready.card);
 			undo.push(
 				ports.mesh.onChannel(serve),
 				ports.mesh.subscribe(
@@ -113,9 +150,7 @@ export function contribute(
 					}
 				)
 			);
-			state = () => (quiet ??= advertise(model, ready, terms, () => desk.load, ports));
-			if (!paused) state();
-			tell({ type: 'ready', model: model.id, tokensPerSecond });
+			open(ready);
 		},
 		pause: (value) => {
 			paused = value;

@@ -1,6 +1,7 @@
 /**
  * What the story tells its listeners: discriminated unions, never bags of booleans. The user interface reads nothing else of a running job.
  */
+import type { LoadProgress } from '#lib/ports/engine.ts';
 import type { Code } from '#lib/protocol/errors.ts';
 import type { Verdict } from '#lib/market/admit.ts';
 
@@ -86,6 +87,10 @@ export interface Again {
 /** What a contributing node tells its screen. Never a text. */
 export type ContributeEvent =
 	| { readonly type: 'ready'; readonly model: string; readonly tokensPerSecond: number }
+	/** What computes was lost and is being loaded again; nothing is offered meanwhile. `ready` or `engine-lost` follows. */
+	| { readonly type: 'reviving'; readonly progress: LoadProgress | undefined }
+	/** It could not be loaded again: nothing is lent any more. */
+	| { readonly type: 'engine-lost'; readonly code: Code }
 	| { readonly type: 'considered'; readonly job: string; readonly verdict: Verdict['type'] }
 	| { readonly type: 'started'; readonly job: string; readonly sameAccount: boolean }
 	| { readonly type: 'progress'; readonly job: string; readonly tokens: number }

@@ -48,7 +48,7 @@ export class Tender {
 	readonly #desk: Desk;
 	readonly #bids: OpenBids;
 	readonly #tell: (event: ContributeEvent) => void;
-	readonly #stopping: AbortSignal;
+	readonly #revive: () => void;
 	#answers: Allowance | undefined;
 	#direct: Allowance | undefined;
 	/** By PeerId, in order of last use. */
@@ -60,14 +60,14 @@ export class Tender {
 		desk: Desk,
 		bids: OpenBids,
 		tell: (event: ContributeEvent) => void,
-		stopping: AbortSignal
+		revive: () => void
 	) {
 		this.#ports = ports;
 		this.#terms = terms;
 		this.#desk = desk;
 		this.#bids = bids;
 		this.#tell = tell;
-		this.#stopping = stopping;
+		this.#revive = revive;
 	}
 
 	/** A wish out of gossip: undefined when this node says nothing to it. */
@@ -103,7 +103,7 @@ export class Tender {
 		if (Math.abs(body.issuedAt - clock.now()) > CLOCK_SKEW_MS) return undefined;
 		const view: ExecutorView = {
 			model: offering.model,
-			engine: readiness(engine, this.#stopping),
+			engine: this.#readiness(engine),
 			readyInMs: Math.ceil(offering.loadMs),
 			queue: this.#desk.outlook(body),
 			pricePer1k: this.#terms.pricePer1k,
@@ -113,6 +113,13 @@ export class Tender {
 		const verdict = admit(body, view);
 		this.#tell({ type: 'considered', job: toHex(body.job), verdict: verdict.type });
 		return verdict;
+	}
+
+	/** What the engine could do now. One that died since, while nobody needed it, is loaded again: the next wish may then find it ready. */
+	#readiness({ state }: Engine): ExecutorView['engine'] {
+		if (state === 'ready' || state === 'busy') return state;
+		this.#revive();
+		return 'loading';
 	}
 
 	/** Whether this node is one of the `wanted` that answer, drawn by lot among all it knows to offer the model. */
@@ -164,10 +171,3 @@ export class Tender {
 
 /** The longest that a message can say. */
 const MAX_FIRST_MS = 3_600_000;
-
-/** What the engine could do now. One whose worker died since is loaded again: the next wish may then find it ready. */
-function readiness(engine: Engine, signal: AbortSignal): ExecutorView['engine'] {
-	if (engine.state === 'ready' || engine.state === 'busy') return engine.state;
-	engine.load(() => undefined, signal).catch(() => undefined);
-	return 'loading';
-}

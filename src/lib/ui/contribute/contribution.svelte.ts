@@ -59,6 +59,8 @@ export function hearJob(jobs: readonly JobLine[], event: ContributeEvent, now: n
 			return jobs.map((job) => (job.id === event.job ? ended(job) : job));
 		}
 		case 'ready':
+		case 'reviving':
+		case 'engine-lost':
 		case 'considered':
 		case 'refused':
 			return jobs;
