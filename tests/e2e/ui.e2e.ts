@@ -83,7 +83,8 @@ for (const colorScheme of ['light', 'dark'] as const)
 				}
 				await page.goto(`${site.url}#/contribute`);
 				await expect(page.getByRole('button', { name: 'Start contributing' })).toBeVisible();
-				for (const more of ['Limits', 'Put it on your site']) await page.getByText(more, { exact: true }).click();
+				for (const more of ['Limits', 'Standing', 'Put it on your site'])
+					await page.getByText(more, { exact: true }).click();
 				await page.getByLabel('Only at certain hours').check();
 				expect(await violations(page), 'contribute').toEqual([]);
 				expect(await tooWide(page), 'contribute').toBe(false);

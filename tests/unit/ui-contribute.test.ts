@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_LIMITS } from '#lib/market/lending.ts';
 import { paces, polyline } from '#lib/ui/contribute/pace.ts';
+import { standingOf, usualPace } from '#lib/ui/contribute/standing.ts';
 import { agreed, agreedToAnother, clockTime, CONSENT_VERSION, minuteOf, pauseWords } from '#lib/ui/contribute/terms.ts';
 import { earlierJob, hearJob, type JobLine } from '#lib/ui/contribute/contribution.svelte.ts';
 import { badged, lendingMark } from '#lib/ui/shell/lending-mark.ts';
@@ -80,4 +81,36 @@ it('the title tells lending apart from pausing and from neither', () => {
 	expect(new Set(marks).size).toBe(4);
 	expect(marks[0]).toBe('');
 	expect([badged('working'), badged('ready')]).toEqual([true, false]);
+});
+
+describe('standing', () => {
+	const record = (
+		kind: 'sealed' | 'checkpoint',
+		signed: boolean,
+		createdAt = 5,
+		role: 'executor' | 'originator' = 'executor'
+	) => ({
+		...{ kind, role, createdAt },
+		counterpart: signed ? new Uint8Array(1) : undefined
+	});
+
+	it('counts answers given, and a receipt as proof only with both signatures', () => {
+		expect(
+			standingOf([
+				record('sealed', true, 9),
+				record('sealed', true, 7),
+				record('sealed', false, 8),
+				record('checkpoint', true),
+				record('sealed', true, 1, 'originator')
+			])
+		).toEqual({ signedByBoth: 2, signedHere: 1, cutShort: 1, since: 5 });
+		expect(standingOf([])).toEqual({ signedByBoth: 0, signedHere: 0, cutShort: 0, since: undefined });
+	});
+
+	it('tells the usual speed as one that was measured', () => {
+		expect(usualPace([])).toBeUndefined();
+		const at = (tokensPerSecond: number): JobLine => ({ ...LINE, tokensPerSecond });
+		expect(usualPace([at(30), at(10), at(1000)])).toBe(30);
+		expect(usualPace([at(30), at(10)])).toBe(10);
+	});
 });

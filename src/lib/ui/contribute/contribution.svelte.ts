@@ -92,6 +92,8 @@ export class Contribution {
 	jobs = $state.raw<readonly JobLine[]>([]);
 	/** Of visits before it, newest first. */
 	earlier = $state.raw<readonly JobLine[]>([]);
+	/** When this tab began to offer, Unix ms; undefined while it does not lend. */
+	since = $state<number | undefined>(undefined);
 	/** Why the last start failed, when the tab itself did not say. */
 	failed = $state<Code | undefined>(undefined);
 	/** Between the click and the first word of the tab. */
@@ -125,7 +127,13 @@ export class Contribution {
 	/** Hears the tab, and begins by itself where that was agreed to. Returns how to stop. */
 	follow(app: App): () => void {
 		const stops = [
-			app.observeContribution((event) => (this.jobs = hearJob(this.jobs, event, Date.now()))),
+			app.observeContribution((event) => {
+				if (event.type === 'ready') this.since ??= Date.now();
+				this.jobs = hearJob(this.jobs, event, Date.now());
+			}),
+			app.contribution.observe(({ state }) => {
+				if (state === 'off' || state === 'failed') this.since = undefined;
+			}),
 			app.lending.limits.observe((limits) => (this.limits = limits))
 		];
 		void this.#restore(app).catch(() => {});
