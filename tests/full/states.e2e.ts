@@ -14,6 +14,13 @@ import { startModelServer } from '../interop/models-server.ts';
 const notice = (page: Page) => page.getByRole('region', { name: 'Notice' });
 const log = (page: Page) => page.getByRole('log');
 
+/** Ends the workers in which models run, as a browser does that is short of memory: from inside, without a word to the page. */
+async function endEngines(page: Page): Promise<void> {
+	const engines = page.workers().filter((worker) => /\/cpu-|name=fireweed-cpu|cpu\.ts/.test(worker.url()));
+	if (engines.length === 0) throw new Error(`no engine among ${page.workers().map((worker) => worker.url())}`);
+	await Promise.all(engines.map((engine) => engine.evaluate(() => close()).catch(() => undefined)));
+}
+
 test.describe('alone', () => {
 	let site: Awaited<ReturnType<typeof serve>>;
 	test.beforeAll(async () => {
@@ -57,6 +64,19 @@ test.describe('alone', () => {
 		await page.goto(`${site.url}#/settings`);
 		await expect(page.getByText('This browser offers pages no graphics card')).toBeVisible();
 		await pictures(page, 'no-graphics-card');
+	});
+
+	test('the model stops in mid-answer', async ({ page }) => {
+		await page.goto(`${site.url}?minTokens=400`);
+		await send(page, 'Tell me about the mountains', 'This device');
+		await expect(log(page)).toContainText(/(\S+ ){30}/, { timeout: 30_000 });
+		await endEngines(page);
+		await expect(log(page)).toContainText('The model stopped with an error', { timeout: 30_000 });
+		await pictures(page, 'engine-lost');
+		await log(page).getByRole('button', { name: 'Retry' }).click();
+		await expect(page.getByRole('button', { name: 'Stop' })).toBeVisible();
+		await expect(log(page)).not.toContainText('The model stopped with an error');
+		await answered(page);
 	});
 
 	test('offline', async ({ page, context }) => {
@@ -127,6 +147,22 @@ test.describe('with others', () => {
 		await answered(asker.page);
 		await expect(log(asker.page)).toContainText(/Continued on another computer after \d+ words/);
 		await pictures(asker.page, 'executor-replaced');
+	});
+
+	test('the model that is lent stops in mid-job: it is loaded again, and another computer goes on', async () => {
+		const [asker, one] = [await stage.person('?minTokens=400'), await stage.person()];
+		await contribute(one.page);
+		await send(asker.page, 'Tell me about the mountains', 'The mesh');
+		const status = (page: Page) => page.getByRole('status');
+		await expect(status(one.page).filter({ hasText: 'Working' })).toBeVisible({ timeout: 30_000 });
+		const { page: other } = await stage.person();
+		await contribute(other);
+		await endEngines(one.page);
+		await expect(status(one.page).filter({ hasText: 'is being loaded again' })).toBeVisible({ timeout: 30_000 });
+		await pictures(one.page, 'lent-engine-lost');
+		await expect(status(one.page).filter({ hasText: 'Ready' })).toBeVisible({ timeout: 60_000 });
+		await answered(asker.page);
+		await expect(log(asker.page)).toContainText(/Continued on another computer after \d+ words/);
 	});
 
 	test('the clock of this device is wrong', async () => {
