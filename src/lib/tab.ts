@@ -31,6 +31,7 @@ import { backUp, openRestore } from '#lib/node/moving.ts';
 import { NewsTeller, type News } from '#lib/node/release-news.ts';
 import { openReceipt } from '#lib/node/open-receipt.ts';
 import { originate } from '#lib/node/originate.ts';
+import { People } from '#lib/node/people.ts';
 import { Registry } from '#lib/node/registry.ts';
 import type { NodePorts } from '#lib/node/ports.ts';
 import { reattach } from '#lib/node/reattach.ts';
@@ -125,10 +126,11 @@ export async function createTab(): Promise<App> {
 		// Declared further down, asked when somebody asks.
 		lending: () => contributing !== undefined
 	});
+	const people = new People({ store, now: Date.now, own: identity.account });
 	const registry = new Registry({ store, clock, random, log });
 	void registry.load();
 	const offers = new Offers(
-		{ mesh, crypto, clock, identity, log },
+		{ mesh, crypto, clock, identity, log, shows: (account) => people.shows(account) },
 		() => refresh(),
 		(executor) => registry.heard(executor)
 	);
@@ -279,7 +281,11 @@ export async function createTab(): Promise<App> {
 			if (begun.signal.aborted) throw new Refusal('aborted');
 			contributing = contribute(
 				{ ...ports, engine: lent },
-				{ pricePer1k: DEFAULT_PRICE_PER_1K, region: undefined },
+				{
+					pricePer1k: DEFAULT_PRICE_PER_1K,
+					region: undefined,
+					circle: () => (lending.limits.value.onlyPeople ? people.circle() : undefined)
+				},
 				hear
 			);
 			unwatched = await lending.follow(pause);
@@ -365,6 +371,7 @@ export async function createTab(): Promise<App> {
 		startContributing,
 		stopContributing,
 		lending,
+		people,
 		observeContribution: (listener) => {
 			contributionListeners.add(listener);
 			return () => contributionListeners.delete(listener);

@@ -14,6 +14,7 @@ import type {
 	Wish
 } from '#lib/node/app.ts';
 import { DEFAULT_LIMITS } from '#lib/market/lending.ts';
+import { withoutPerson, withPerson, type Person } from '#lib/market/people.ts';
 import type { ContributeEvent, ExecutorFacts, OriginateEvent } from '#lib/node/events.ts';
 import { fixedAnswer } from '#lib/node/fixed.ts';
 import { Gathering, partsOf } from '#lib/protocol/file-pictures.ts';
@@ -242,6 +243,7 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 		pricePer1k: executor().pricePer1k,
 		free: script.sameAccount,
 		addresses: [],
+		circle: false,
 		heardAt: Date.now()
 	});
 	async function* load(signal: AbortSignal): AsyncGenerator<LoadProgress> {
@@ -331,6 +333,7 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 		}));
 
 	const limits = new Value(DEFAULT_LIMITS);
+	const people = new Value<readonly Person[]>([]);
 	const doors = new FakeDoors();
 	const unfinished = unfinishedOf(store);
 	async function* answering(wish: Wish, signal: AbortSignal): AsyncGenerator<OriginateEvent> {
@@ -487,6 +490,11 @@ export function fakeApp(changes: Partial<Script> = {}, store: FakeStore = fakeSt
 						: { state: 'ready', tokensPerSecond, model, jobs }
 				);
 			}
+		},
+		people: {
+			list: people,
+			put: async (person) => people.set(withPerson(people.value, person)),
+			remove: async (account) => people.set(withoutPerson(people.value, account))
 		},
 		observeContribution(listener) {
 			contributors.add(listener);

@@ -16,7 +16,8 @@ const limits: fc.Arbitrary<LendingLimits> = fc.record({
 	hours: fc.option(fc.record({ from: minute, to: minute }), { nil: undefined }),
 	onlyPluggedIn: fc.boolean(),
 	whileHidden: fc.boolean(),
-	jobsPerDay: fc.option(fc.integer({ min: 1, max: 100_000 }), { nil: undefined })
+	jobsPerDay: fc.option(fc.integer({ min: 1, max: 100_000 }), { nil: undefined }),
+	onlyPeople: fc.boolean()
 });
 
 describe('limits of a contributor', () => {

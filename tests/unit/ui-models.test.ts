@@ -17,6 +17,7 @@ const offer = (model: string, tokensPerSecond: number, pricePer1k: number): Offe
 	executor: `${model}-${tokensPerSecond}`,
 	account: 'did:key:z6Mk',
 	region: undefined,
+	circle: false,
 	model,
 	modelName: model.toUpperCase(),
 	tokensPerSecond,

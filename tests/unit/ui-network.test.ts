@@ -21,7 +21,7 @@ const OFFER: Offer = {
 		model: 'm',
 		modelName: 'M'
 	},
-	...{ tokensPerSecond: 9, pricePer1k: 1, free: false, addresses: [], heardAt: 0 }
+	...{ tokensPerSecond: 9, pricePer1k: 1, free: false, circle: false, addresses: [], heardAt: 0 }
 };
 
 describe('the picture', () => {

@@ -2,7 +2,7 @@
  * Whom to ask before everybody is asked: a pure choice of the originator, among those who state that they offer.
  *
  * Only those who did well here, or are one's own: they have seen this node's address before, so that asking tells nothing new to anybody but that it
- * asks again. How it would be cheated: docs/decisions/selection.md.
+ * asks again. And lenders of people one knows, who can be asked in no other way. How it would be cheated: docs/decisions/selection.md.
  */
 import type { JobAnnouncement } from '#lib/protocol/announcement.ts';
 import type { ExecutionPolicy } from '#lib/protocol/policy.ts';
@@ -26,6 +26,8 @@ export interface Stated {
 	/** It is of the same account. */
 	readonly free: boolean;
 	readonly addresses: readonly string[];
+	/** It answers only people it knows, and its person is one to whom this account may be shown. */
+	readonly circle?: boolean;
 }
 
 /** The best first, each once. */
@@ -49,14 +51,17 @@ export function whomToAsk<S extends Stated>(
 			model: { id: each.model }
 		};
 		const expected = expect({ ...each, bid }, announcement, knowledge);
-		if (!each.free && !expected.proven) continue;
+		if (!each.free && each.circle !== true && !expected.proven) continue;
 		const cost = expected.endMs / Math.max(0.01, expected.odds);
 		if (cost < (found.get(each.executor)?.cost ?? Infinity)) found.set(each.executor, { each, cost });
 	}
 	return [...found.values()]
 		.sort(
 			(a, b) =>
-				Number(b.each.free) - Number(a.each.free) || a.cost - b.cost || (a.each.executor < b.each.executor ? -1 : 1)
+				Number(b.each.free) - Number(a.each.free) ||
+				Number(b.each.circle === true) - Number(a.each.circle === true) ||
+				a.cost - b.cost ||
+				(a.each.executor < b.each.executor ? -1 : 1)
 		)
 		.slice(0, MAX_ASKED)
 		.map(({ each }) => each);

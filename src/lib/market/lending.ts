@@ -21,6 +21,8 @@ export interface LendingLimits {
 	readonly whileHidden: boolean;
 	/** Jobs of others from local midnight to midnight; undefined: as many as come. */
 	readonly jobsPerDay: number | undefined;
+	/** Only accounts of the owner's own list (market/people), and their own. */
+	readonly onlyPeople: boolean;
 }
 
 /** What stands around the device at this moment. */
@@ -42,7 +44,8 @@ export const DEFAULT_LIMITS: LendingLimits = {
 	hours: undefined,
 	onlyPluggedIn: true,
 	whileHidden: true,
-	jobsPerDay: undefined
+	jobsPerDay: undefined,
+	onlyPeople: false
 };
 
 const MINUTES_A_DAY = 24 * 60;
@@ -69,12 +72,13 @@ export const writeLimits = (limits: LendingLimits): string => JSON.stringify(lim
 /** What `writeLimits` wrote. Whatever else stands there, from another version or by accident, gives the default for that limit. */
 export function readLimits(text: unknown): LendingLimits {
 	const found = parsed(text);
-	const { hours, onlyPluggedIn, whileHidden, jobsPerDay } = found;
+	const { hours, onlyPluggedIn, whileHidden, jobsPerDay, onlyPeople } = found;
 	return {
 		hours: isHours(hours) ? { from: hours.from, to: hours.to } : DEFAULT_LIMITS.hours,
 		onlyPluggedIn: typeof onlyPluggedIn === 'boolean' ? onlyPluggedIn : DEFAULT_LIMITS.onlyPluggedIn,
 		whileHidden: typeof whileHidden === 'boolean' ? whileHidden : DEFAULT_LIMITS.whileHidden,
-		jobsPerDay: isWithin(jobsPerDay, 1, MAX_JOBS_PER_DAY) ? jobsPerDay : DEFAULT_LIMITS.jobsPerDay
+		jobsPerDay: isWithin(jobsPerDay, 1, MAX_JOBS_PER_DAY) ? jobsPerDay : DEFAULT_LIMITS.jobsPerDay,
+		onlyPeople: typeof onlyPeople === 'boolean' ? onlyPeople : DEFAULT_LIMITS.onlyPeople
 	};
 }
 

@@ -1,6 +1,7 @@
 /** Says over and over, until stopped, what this node offers; keeps the last statement so that a reload resumes with a higher sequence. */
 import type { EngineReady } from '#lib/ports/engine.ts';
 import {
+	CIRCLE,
 	capabilityAdvertisement,
 	SCHEMA_VERSIONS,
 	statedSelfTest,
@@ -60,7 +61,7 @@ export function advertise(
 			sequence,
 			issuedAt: ports.clock.now(),
 			ttlMs: TTL_MS,
-			extensions: {}
+			extensions: terms.circle?.() === undefined ? {} : { [CIRCLE]: Uint8Array.of(1) }
 		};
 		const signed = await seal(capabilityAdvertisement, body, ports.identity.node, ports.identity.certificate);
 		await quietly(ports, ports.store.capabilities.put({ id: 'self', savedAt: body.issuedAt, document: signed.bytes }));

@@ -13,6 +13,7 @@ import type { Store } from '#lib/ports/store.ts';
 import type { ExecutionPolicy } from '#lib/protocol/policy.ts';
 import type { Sampling } from '#lib/protocol/sampler.ts';
 import type { LendingLimits, PauseCause } from '#lib/market/lending.ts';
+import type { Person } from '#lib/market/people.ts';
 import type { Code } from '#lib/protocol/errors.ts';
 import type { ContributeEvent, OriginateEvent } from './events.ts';
 import type { FixedAnswer } from './fixed.ts';
@@ -82,7 +83,14 @@ export interface LendingControl {
 	/** The person's own pause. */
 	pause(paused: boolean): void;
 }
-export type { LendingLimits, PauseCause };
+/** The list of people this person knows (docs/decisions/circle.md). */
+export interface PeopleControl {
+	readonly list: Watched<readonly Person[]>;
+	/** Adds or changes one. Refusals: `malformed` for what is no account or no name, `oversized` when the list is full. */
+	put(person: Person): Promise<void>;
+	remove(account: string): Promise<void>;
+}
+export type { LendingLimits, PauseCause, Person };
 
 export interface MeshState {
 	/** `off`: not started (nothing leaves this device); `starting`, `on`, `alone`: started but nobody is reachable. */
@@ -104,6 +112,8 @@ export interface Offer {
 	/** Microcredits per 1,000 tokens. */
 	readonly pricePer1k: number;
 	readonly free: boolean;
+	/** It answers only people it knows; here only if its account may see this one. */
+	readonly circle: boolean;
 	/** At which it says it can be reached. */
 	readonly addresses: readonly string[];
 	readonly heardAt: number;
@@ -212,6 +222,8 @@ export interface App {
 	startContributing(model?: string): Promise<void>;
 	stopContributing(): Promise<void>;
 	readonly lending: LendingControl;
+	/** Accounts this person knows: whom a limit may name, and who may see this account when asked. */
+	readonly people: PeopleControl;
 	observeContribution(listener: (event: ContributeEvent) => void): () => void;
 	observeMesh(listener: (event: MeshEvent) => void): () => void;
 	/** Relay addresses from `?relay=` that need the person's word before use. */

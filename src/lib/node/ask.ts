@@ -35,10 +35,16 @@ type Answer =
 	| { readonly type: 'full'; readonly executor: PeerId }
 	| { readonly type: 'none'; readonly executor: PeerId };
 
+/** Who can be asked; `circle`: only by somebody that shows its account. */
+interface Askable {
+	readonly executor: PeerId;
+	readonly addresses: readonly string[];
+	readonly circle?: boolean;
+}
+
 /** Asks one. Never rejects; an open way is left only with an offer. */
 async function askOne(
-	executor: PeerId,
-	addresses: readonly string[],
+	{ executor, addresses, circle }: Askable,
 	job: AnnouncedJob,
 	ms: number,
 	ports: NodePorts,
@@ -61,6 +67,7 @@ async function askOne(
 		channel = await within(clock, ms, 'unreachable', opening);
 		const inbox = new Inbox<JobMail>(clock);
 		void pour(channel, inbox);
+		if (circle === true) await channel.send(ports.identity.certificate);
 		await channel.send(job.announcement.bytes);
 		// Somebody else was sooner: its way is closed now, not when its time is over.
 		const stop = () => inbox.put({ type: 'stop' });
@@ -86,7 +93,7 @@ async function askOne(
 
 /** Asks all at once; `enough` ends it a moment after it holds, everything else after `ms`. */
 async function askAll(
-	those: readonly { readonly executor: PeerId; readonly addresses: readonly string[] }[],
+	those: readonly Askable[],
 	job: AnnouncedJob,
 	ms: number,
 	enough: (offers: readonly SignedBid[]) => boolean,
@@ -97,8 +104,8 @@ async function askAll(
 	const came = new Inbox<Answer>(clock);
 	const stop = new AbortController();
 	const either = AbortSignal.any([signal, stop.signal]);
-	for (const { executor, addresses } of those)
-		void askOne(executor, addresses, job, ms, ports, either).then((answer) => {
+	for (const one of those)
+		void askOne(one, job, ms, ports, either).then((answer) => {
 			// Too late to be read: its way is closed.
 			if (stop.signal.aborted) hangUp(answer);
 			else came.put(answer);
@@ -144,12 +151,14 @@ export async function* askKnown(
 	const { registry } = ports;
 	const those = whomToAsk(ports.offers(), job.announcement.body, job.policy, registry.knowledge());
 	if (those.length === 0) return { offers: [], enough: false };
+	const circle = new Set(those.flatMap((one) => (one.circle ? [one.executor] : [])));
 	yield { type: 'asked', job: job.hex, executors: those.length };
 	const good = (offers: readonly SignedBid[]) => {
 		const ranked = registry.rank(offers, job.announcement.body, job.policy, ports.clock.monotonic());
 		return ranked.some(
 			({ heard }) =>
-				(heard.sameAccount || registry.proven(heard.executor)) && (heard.bid.waitMs ?? 0) <= BEGINS_WITHIN_MS
+				(heard.sameAccount || circle.has(heard.executor) || registry.proven(heard.executor)) &&
+				(heard.bid.waitMs ?? 0) <= BEGINS_WITHIN_MS
 		);
 	};
 	const answers = await askAll(those, job, KNOWN_MS, good, ports, signal);

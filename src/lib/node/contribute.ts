@@ -26,6 +26,8 @@ export interface ContributeTerms {
 	readonly pricePer1k: number;
 	/** Self-declared region, shown as "says it is in …". */
 	readonly region: string | undefined;
+	/** Accounts that alone are answered; undefined, or where missing: everybody. Asked each time. */
+	readonly circle?: () => ReadonlySet<string> | undefined;
 }
 
 export interface Contribution {
@@ -108,13 +110,16 @@ export function contribute(
 	};
 
 	const hear = async (bytes: Uint8Array) => {
-		if (paused || offering === undefined) return;
+		// Who asks by gossip is nobody's acquaintance.
+		if (paused || offering === undefined || terms.circle?.() !== undefined) return;
 		const answer = await tender.overGossip(read(jobAnnouncement, bytes), offering);
 		if (answer !== undefined) await ports.mesh.publish('fireweed/1/bids', answer.bytes);
 	};
 
-	const hearDirectly = async (wish: Signed<JobAnnouncement>, peer: PeerId) => {
+	const hearDirectly = async (wish: Signed<JobAnnouncement>, peer: PeerId, account: string | undefined) => {
 		if (paused || offering === undefined) return undefined;
+		const circle = terms.circle?.();
+		if (circle !== undefined && (account === undefined || !circle.has(account))) return undefined;
 		return (await tender.directly(wish, peer, offering))?.bytes;
 	};
 
@@ -123,7 +128,7 @@ export function contribute(
 		if (stopping.signal.aborted || running.size >= MAX_CHANNELS || ofPeer >= MAX_CHANNELS_PEER) return channel.abort();
 		const work = execute(
 			channel,
-			(wish) => hearDirectly(wish, channel.peer),
+			(wish, account) => hearDirectly(wish, channel.peer, account),
 			(job, bid) => bids.take(job, bid),
 			desk,
 			ports,

@@ -43,7 +43,8 @@ export async function* engage(
 ): AsyncGenerator<OriginateEvent, Engaged, void> {
 	const { clock, registry } = ports;
 	const began = clock.monotonic();
-	const explore = registry.explores();
+	// Who lends to people it knows is asked directly or not at all.
+	const explore = registry.explores() && !ports.offers().some(({ circle }) => circle);
 	const tried = new Set<string>();
 	let announced = job;
 	let busy = 0;

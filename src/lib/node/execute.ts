@@ -10,8 +10,8 @@
 import type { Channel } from '#lib/ports/mesh.ts';
 import { assignJob } from '#lib/protocol/assignment.ts';
 import { seedOf } from '#lib/protocol/bid.ts';
-import { nodeCertificate } from '#lib/protocol/certificate.ts';
-import { parsePeerId } from '#lib/protocol/did.ts';
+import { nodeCertificate, openCertificate } from '#lib/protocol/certificate.ts';
+import { formatDid, parsePeerId } from '#lib/protocol/did.ts';
 import { equalBytes, type Link } from '#lib/protocol/encode.ts';
 import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcement.ts';
 import { open, peek, seal, type Signed } from '#lib/protocol/envelope.ts';
@@ -39,8 +39,11 @@ const MAX_WISHES = 2;
 /** Hands over an open bid of a job (hex), that of the name if it is there, once. */
 export type TakeBid = (job: string, bid: Link) => OpenBid | undefined;
 
-/** Answers a wish said to this node alone; undefined when it says nothing to it. */
-export type AnswerWish = (announcement: Signed<JobAnnouncement>) => Promise<Uint8Array | undefined>;
+/** Answers a wish said to this node alone, by the account (`did:key`) that its asker has shown, if it has; undefined when it says nothing to it. */
+export type AnswerWish = (
+	announcement: Signed<JobAnnouncement>,
+	account: string | undefined
+) => Promise<Uint8Array | undefined>;
 
 /**
  * Serves one channel to its end: a wish or two to be answered there, then one assignment. Never throws. `take` hands over the open bid of a job, once.
@@ -78,25 +81,41 @@ export async function execute(
 	}
 }
 
-/** What the channel brings after its wishes; undefined when its asker only asked. Refusals: `stalled`, `rate-limited`, those of `open`. */
+/**
+ * What the channel brings after its wishes, before which it may show an account once; undefined when its asker only asked. Refusals: `stalled`,
+ * `rate-limited`, `bad-certificate`, those of `open`.
+ */
 async function firstOf(
 	channel: Channel,
 	inbox: Inbox<JobMail>,
 	answer: AnswerWish,
 	ports: ExecutorPorts
 ): Promise<Uint8Array | undefined> {
+	let account: string | undefined;
 	for (let wishes = 0; ; wishes++) {
-		const mail = await inbox.take(ASSIGN_MS);
+		let mail = await inbox.take(ASSIGN_MS);
+		if (wishes === 0 && mail?.type === 'message' && typeOf(mail.bytes) === nodeCertificate.type) {
+			account = await accountShown(mail.bytes, channel, ports);
+			mail = await inbox.take(ASSIGN_MS);
+		}
 		if (mail?.type !== 'message') {
 			if (wishes > 0) return undefined;
 			throw new Refusal('stalled', 'no assignment');
 		}
-		if (peek(mail.bytes, MAX_CHANNEL_MESSAGE).type !== jobAnnouncement.type) return mail.bytes;
+		if (typeOf(mail.bytes) !== jobAnnouncement.type) return mail.bytes;
 		if (wishes >= MAX_WISHES) throw new Refusal('rate-limited', 'wishes');
-		const said = await answer(await open(jobAnnouncement, mail.bytes, ports.crypto));
+		const said = await answer(await open(jobAnnouncement, mail.bytes, ports.crypto), account);
 		if (said === undefined) return undefined;
 		await channel.send(said);
 	}
+}
+
+const typeOf = (message: Uint8Array): string => peek(message, MAX_CHANNEL_MESSAGE).type;
+
+/** The account that vouches for the node at the other end of this very channel, whose key the connection proved. Refusal `bad-certificate`. */
+async function accountShown(certificate: Uint8Array, { peer }: Channel, ports: ExecutorPorts): Promise<string> {
+	const shown = { signer: parsePeerId(peer), certificate };
+	return formatDid((await openCertificate(shown, ports.crypto, ports.clock.now())).account);
 }
 
 /** Terms, a place in the queue, the engine, the receipt; what is refused before the engine is told to the asker with its code. */

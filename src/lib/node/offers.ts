@@ -1,6 +1,6 @@
 /** Who offers which model just now, from the capability statements heard; a statement is forgotten when its time is over. */
 import type { Mesh, PeerId } from '#lib/ports/mesh.ts';
-import { capabilityAdvertisement } from '#lib/protocol/capability.ts';
+import { answersCircleOnly, capabilityAdvertisement } from '#lib/protocol/capability.ts';
 import { openCertificate } from '#lib/protocol/certificate.ts';
 import { formatDid, formatPeerId } from '#lib/protocol/did.ts';
 import { open } from '#lib/protocol/envelope.ts';
@@ -10,7 +10,10 @@ import type { Offer } from './app.ts';
 import type { NodePorts } from './ports.ts';
 
 /** What it needs of a node. */
-export type OffersPorts = Pick<NodePorts, 'mesh' | 'crypto' | 'clock' | 'identity' | 'log'>;
+export interface OffersPorts extends Pick<NodePorts, 'mesh' | 'crypto' | 'clock' | 'identity' | 'log'> {
+	/** Whether a lender of that account, which answers people it knows only, may be shown this account; where missing, only one's own. */
+	readonly shows?: (account: string) => boolean;
+}
 
 interface Heard {
 	readonly sequence: number;
@@ -61,24 +64,30 @@ export class Offers {
 		);
 	}
 
-	/** Offers that still hold, the fastest first. */
+	/** Offers that still hold and that may be asked for, the fastest first. */
 	list(): readonly Offer[] {
 		const now = this.#ports.clock.monotonic();
 		for (const [peer, heard] of this.#heard) if (heard.forgetAt <= now) this.#heard.delete(peer);
 		return [...this.#heard.values()]
 			.flatMap((heard) => heard.offers)
+			.filter(({ circle, account }) => !circle || this.#shows(account))
 			.sort((a, b) => b.tokensPerSecond - a.tokensPerSecond || (a.executor < b.executor ? -1 : 1));
 	}
 
 	/**
-	 * Executors that offer the model (any, when undefined), or undefined until this node has listened for a whole round of statements:
+	 * Executors that offer the model (any, when undefined) to everybody, or undefined until this node has listened for a whole round of statements:
 	 * before, those it knows may be only the loudest.
 	 */
 	offering(model: string | undefined): readonly PeerId[] | undefined {
 		if (this.#since === undefined || this.#ports.clock.monotonic() - this.#since < ROUND_MS) return undefined;
 		return this.list()
-			.filter((offer) => model === undefined || offer.model === model)
+			.filter((offer) => !offer.circle && (model === undefined || offer.model === model))
 			.map((offer) => offer.executor);
+	}
+
+	#shows(account: string): boolean {
+		const { shows, identity } = this.#ports;
+		return shows?.(account) ?? account === identity.account;
 	}
 
 	/** The peer is gone: what it offered goes with it. */
@@ -105,6 +114,7 @@ export class Offers {
 			tokensPerSecond: milliTokensPerSecond / 1000,
 			pricePer1k: did === identity.account ? 0 : pricePer1k,
 			free: did === identity.account,
+			circle: answersCircleOnly(signed.body),
 			addresses,
 			heardAt: clock.now()
 		}));

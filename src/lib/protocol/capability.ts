@@ -62,6 +62,13 @@ export const capabilityAdvertisement = kind(
 );
 export type CapabilityAdvertisement = BodyOf<typeof capabilityAdvertisement>;
 
+/** Extension of a node that answers only people its owner knows (docs/decisions/circle.md). What stands in it says nothing. */
+export const CIRCLE = 'circle';
+
+/** Whether strangers need not ask. */
+export const answersCircleOnly = ({ extensions }: Pick<CapabilityAdvertisement, 'extensions'>): boolean =>
+	extensions[CIRCLE] !== undefined;
+
 /** The proof of an engine as it is stated; rounded up, so that nothing looks better than it was. */
 export function statedSelfTest({ kind, positions, worst, tolerance }: SelfTest) {
 	const micro = (value: number) => Math.min(1_000_000_000, Math.ceil(value * 1_000_000));

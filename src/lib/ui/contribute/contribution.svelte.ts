@@ -1,7 +1,7 @@
 /**
  * Contributing as a screen sees it: the jobs answered here, never their texts, and what the contributor agreed to and set.
  */
-import type { App, LendingLimits } from '#lib/node/app.ts';
+import type { App, LendingLimits, Person } from '#lib/node/app.ts';
 import type { ContributeEvent } from '#lib/node/events.ts';
 import type { AssignedJob } from '#lib/ports/store.ts';
 import type { Code } from '#lib/protocol/errors.ts';
@@ -100,6 +100,8 @@ export class Contribution {
 	starting = $state(false);
 	/** Undefined until they were read. */
 	limits = $state.raw<LendingLimits | undefined>(undefined);
+	/** Accounts this person knows. */
+	people = $state.raw<readonly Person[]>([]);
 	/** Lends as soon as the page opens. */
 	byItself = $state(false);
 	/** Keeps the screen on while it lends. */
@@ -134,7 +136,8 @@ export class Contribution {
 			app.contribution.observe(({ state }) => {
 				if (state === 'off' || state === 'failed') this.since = undefined;
 			}),
-			app.lending.limits.observe((limits) => (this.limits = limits))
+			app.lending.limits.observe((limits) => (this.limits = limits)),
+			app.people.list.observe((people) => (this.people = people))
 		];
 		void this.#restore(app).catch(() => {});
 		return () => stops.forEach((stop) => stop());
@@ -190,6 +193,16 @@ export class Contribution {
 		if (this.limits === undefined) return;
 		const app = await this.#app;
 		await app.lending.set({ ...this.limits, ...change }).catch(() => {});
+	}
+
+	/** Adds somebody to those this person knows, or changes what is noted. Refusals: `malformed`, `oversized`. */
+	async know(person: Person): Promise<void> {
+		await (await this.#app).people.put(person);
+	}
+
+	/** Takes an account off that list. */
+	async forget(account: string): Promise<void> {
+		await (await this.#app).people.remove(account).catch(() => {});
 	}
 
 	/** Lends as soon as the page opens, or not. */
