@@ -8,6 +8,7 @@ import { createModels } from '#lib/engine/library/models.ts';
 import { POCKET } from '#lib/engine/pocket.ts';
 import { POCKET_FILES } from '#lib/engine/pocket-files.ts';
 import { webllmSource } from '#lib/engine/webllm-source.ts';
+import { createAgreement } from '#lib/keys/agreement.ts';
 import { openCrypto } from '#lib/keys/crypto.ts';
 import { isSharedOrigin, openKeys } from '#lib/keys/keys.ts';
 import { consoleLog } from '#lib/logger.ts';
@@ -27,6 +28,8 @@ import { fixedAnswer } from '#lib/node/fixed.ts';
 import { Here } from '#lib/node/here.ts';
 import { Lending, type Surroundings } from '#lib/node/lending.ts';
 import { Offers } from '#lib/node/offers.ts';
+import { moveIn } from '#lib/node/move-in.ts';
+import { moveOut } from '#lib/node/move-out.ts';
 import { backUp, openRestore } from '#lib/node/moving.ts';
 import { NewsTeller, type News } from '#lib/node/release-news.ts';
 import { openReceipt } from '#lib/node/open-receipt.ts';
@@ -65,8 +68,9 @@ export async function createTab(): Promise<App> {
 	const { pathname, hostname, search, protocol } = location;
 	const sharedOrigin = isSharedOrigin(pathname, protocol);
 	const storage = new Watchable<StorageState>('fine');
+	const { subtle } = globalThis.crypto as Partial<typeof globalThis.crypto>;
 	const [signatures, keys, store] = await Promise.all([
-		openCrypto({ subtle: (globalThis.crypto as Partial<typeof globalThis.crypto>).subtle }),
+		openCrypto({ subtle }),
 		openKeys({ pathname, protocol, now: Date.now }),
 		openStore({
 			pathname,
@@ -333,6 +337,7 @@ export async function createTab(): Promise<App> {
 		yield* reattach(message, shown, ports, signal);
 	}
 
+	const agreement = createAgreement(subtle);
 	const leave = () => {
 		mesh.goodbye();
 		void keys.close();
@@ -406,6 +411,15 @@ export async function createTab(): Promise<App> {
 			gathering: () => new Gathering(),
 			exportAccount: (passphrase) => keys.exportAccount(passphrase),
 			openRestore: (file, passphrase) => openRestore({ keys, store }, file, passphrase),
+			moveIn: async (person, signal) => {
+				await join();
+				return moveIn({ mesh, agreement, clock, random }, person, signal);
+			},
+			moveOut: async (code, person, signal) => {
+				await join();
+				const sealed = (passphrase: string) => backUp({ keys, store }, passphrase);
+				await moveOut(code, { mesh, agreement, clock, backUp: sealed }, person, signal);
+			},
 			fate,
 			revocationNote: () => keys.revocation(),
 			revoke: async (note) => {

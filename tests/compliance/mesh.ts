@@ -263,6 +263,25 @@ export const MESH_CASES: readonly MeshCase[] = [
 		}
 	},
 	{
+		name: 'a channel reaches those who wait for its purpose and nobody else',
+		async run(place) {
+			const [a, b] = [await place.mesh(), await place.mesh()];
+			const heard: string[] = [];
+			const stop = b.onChannel((channel) => {
+				heard.push('move');
+				void channel.close();
+			}, 'move');
+			must((await collect(await a.open(b.self, b.addresses(), never()), [])) === 'channel-closed', 'no job is taken');
+			const near = await a.open(b.self, b.addresses(), never(), 'move');
+			must((await collect(near, [])) === 'end', 'a move is');
+			await near.close();
+			stop();
+			const late = await a.open(b.self, b.addresses(), never(), 'move');
+			must((await collect(late, [])) === 'channel-closed', 'and none afterwards');
+			must(heard.join() === 'move', 'once');
+		}
+	},
+	{
 		name: 'gossip reaches the others and never its own speaker; a rejected or ignored message reaches nobody',
 		async run(place) {
 			const [a, b, c] = [await place.mesh(), await place.mesh(), await place.mesh()];

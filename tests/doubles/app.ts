@@ -192,6 +192,29 @@ function fakeHouse(): House {
 				cancel() {}
 			};
 		},
+		async moveIn(person) {
+			await sleep(300);
+			person.show(`FWM1:${'A2B3C4D5'.repeat(50)}`);
+			await sleep(4_000);
+			if (!(await person.compare('042137'))) throw new Refusal('declined');
+			await sleep(1_000);
+			for (let got = 0; got <= 10; got++) {
+				person.progress(got * 400_000, 4_000_000);
+				await sleep(200);
+			}
+			return { file: new Uint8Array(17_000), passphrase: 'correct horse', kept: () => sleep(200), leave() {} };
+		},
+		async moveOut(code, person) {
+			await sleep(500);
+			if (!code.startsWith('FWM1:')) throw new Refusal('malformed');
+			if (!(await person.compare('042137'))) throw new Refusal('declined');
+			await sleep(1_000);
+			for (let got = 0; got <= 10; got++) {
+				person.progress(got * 400_000, 4_000_000);
+				await sleep(200);
+			}
+			await sleep(2_000);
+		},
 		fate: new Value('valid' as const),
 		revocationNote: async () => new Uint8Array(200),
 		revoke: () => sleep(200),

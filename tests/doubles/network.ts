@@ -2,7 +2,7 @@
  * A network in memory on virtual time: topics, ordered channels, latency with jitter, and peers that vanish or say goodbye. What else can
  * go wrong with it is its weather. Everything delivered is written to a trace whose hash tells two runs apart.
  */
-import type { Channel, Mesh, MeshEvent, Peer, PeerId, Verdict } from '#lib/ports/mesh.ts';
+import type { Channel, Mesh, MeshEvent, Peer, PeerId, Purpose, Verdict } from '#lib/ports/mesh.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
 import { MAX_GOSSIP_MESSAGE, MAX_PEERS_ANSWER } from '#lib/protocol/limits.ts';
 import type { Topic } from '#lib/protocol/topic.ts';
@@ -134,7 +134,10 @@ export class MemoryMesh implements Mesh {
 	readonly network: Network;
 	readonly clock: NodeClock | undefined;
 	readonly #topics = new Map<Topic, Set<Subscription>>();
-	readonly #acceptors = new Set<(channel: Channel) => void>();
+	readonly #acceptors: Readonly<Record<Purpose, Set<(channel: Channel) => void>>> = {
+		job: new Set(),
+		move: new Set()
+	};
 	readonly #observers = new Set<(event: MeshEvent) => void>();
 	readonly channels = new Set<MemoryChannel>();
 	readonly neighbours = new Set<PeerId>();
@@ -312,7 +315,12 @@ export class MemoryMesh implements Mesh {
 		};
 	}
 
-	async open(peer: PeerId, _addresses: readonly string[], signal: AbortSignal): Promise<Channel> {
+	async open(
+		peer: PeerId,
+		_addresses: readonly string[],
+		signal: AbortSignal,
+		purpose: Purpose = 'job'
+	): Promise<Channel> {
 		const { network } = this;
 		const { clock } = network.init;
 		await clock.sleep(2 * network.latency(), signal);
@@ -334,16 +342,18 @@ export class MemoryMesh implements Mesh {
 		theirs.join(mine);
 		clock.at(clock.monotonic() + network.latency(), () =>
 			other.run(() => {
-				for (const accept of other.#acceptors) accept(theirs);
-				if (other.#acceptors.size === 0) theirs.abort();
+				const acceptors = other.#acceptors[purpose];
+				for (const accept of acceptors) accept(theirs);
+				if (acceptors.size === 0) theirs.abort();
 			})
 		);
 		return mine;
 	}
 
-	onChannel(accept: (channel: Channel) => void): () => void {
-		this.#acceptors.add(accept);
-		return () => this.#acceptors.delete(accept);
+	onChannel(accept: (channel: Channel) => void, purpose: Purpose = 'job'): () => void {
+		const acceptors = this.#acceptors[purpose];
+		acceptors.add(accept);
+		return () => acceptors.delete(accept);
 	}
 
 	observe(listener: (event: MeshEvent) => void): () => void {

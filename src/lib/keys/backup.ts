@@ -7,12 +7,13 @@
  */
 import { decodeCanonical, encodeCanonical } from '#lib/protocol/encode.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
+import { MAX_MOVED_BYTES } from '#lib/protocol/move.ts';
 import { asSecret, MAX_ACCOUNT_FILE_BYTES, type AccountSecret, type OpenedSecret } from './accountfile.ts';
 import { owned } from './native.ts';
 import { openFile, sealFile, type SealPlatform } from './sealedfile.ts';
 
 /** Longest backup in bytes. About two hundred thousand long answers, packed; a phone can still hold and open it. */
-export const MAX_BACKUP_BYTES = 64 * 1024 * 1024;
+export const MAX_BACKUP_BYTES = MAX_MOVED_BYTES;
 /** Longest unpacked text in bytes: a small file that unpacks to more is hostile, and is left before it fills the memory. */
 const MAX_UNPACKED_BYTES = 256 * 1024 * 1024;
 /** Below this every backup has one length. */

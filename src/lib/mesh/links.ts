@@ -1,15 +1,23 @@
 /** Who is connected, by which path, and what ends with them: connections, their heartbeat and the channels that stand on them. */
 import type { Connection, PeerId as Libp2pPeerId, Stream } from '@libp2p/interface';
 import { Refusal } from '#lib/protocol/errors.ts';
-import type { Channel, MeshEvent, Peer, PeerId } from '#lib/ports/mesh.ts';
+import type { Channel, MeshEvent, Peer, PeerId, Purpose } from '#lib/ports/mesh.ts';
 import { StreamChannel } from './channel.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Node } from './node.ts';
 import { PULSE_PROTOCOL } from './pulse.ts';
 
 export const JOB_PROTOCOL = '/fireweed/job/1.0.0';
+/** An old tab hands everything to a new one (docs/spec/moving.md). */
+export const MOVE_PROTOCOL = '/fireweed/move/1.0.0';
 /** Job channels one peer may hold open with us; far more than the places any engine has. */
 const MAX_CHANNELS_PER_PEER = 64;
+/** Nobody moves twice at once; one more, for a try that has not noticed yet that it failed. */
+const MAX_MOVES_PER_PEER = 2;
+const PURPOSES: Readonly<Record<Purpose, { readonly protocol: string; readonly most: number }>> = {
+	job: { protocol: JOB_PROTOCOL, most: MAX_CHANNELS_PER_PEER },
+	move: { protocol: MOVE_PROTOCOL, most: MAX_MOVES_PER_PEER }
+};
 /** How long a standing connection may take to open a channel before it counts as dead, ms. */
 const OPEN_PATIENCE_MS = 3_000;
 /** A relayed connection lives so long after it served, ms: its signalling stream is still being closed at the far end. */
@@ -27,7 +35,7 @@ export interface LinksInit {
 	/** The last connection to this peer is gone. */
 	readonly onGone: (peer: PeerId) => void;
 	readonly onDirect: (peer: PeerId) => void;
-	readonly onChannel: (channel: Channel) => void;
+	readonly onChannel: (channel: Channel, purpose: Purpose) => void;
 }
 
 export class Links {
@@ -68,15 +76,20 @@ export class Links {
 			},
 			handling
 		);
-		await node.handle(
-			JOB_PROTOCOL,
-			(stream, connection) => {
-				// libp2p refuses limited connections for us; a second look costs nothing and the promise is the privacy claim.
-				if (connection.limits !== undefined) stream.abort(new Refusal('limited-connection'));
-				else this.#init.onChannel(this.#channelOn(connection, stream));
-			},
-			handling
-		);
+		// Moves too are handled always and by every tab, and ended unread unless the person waits for one: libp2p tells every neighbour which
+		// protocols a node has, and one that comes and goes would tell them who is about to move.
+		for (const purpose of ['job', 'move'] as const) {
+			const { protocol, most } = PURPOSES[purpose];
+			await node.handle(
+				protocol,
+				(stream, connection) => {
+					// libp2p refuses limited connections for us; a second look costs nothing and the promise is the privacy claim.
+					if (connection.limits !== undefined) stream.abort(new Refusal('limited-connection'));
+					else this.#init.onChannel(this.#channelOn(connection, stream), purpose);
+				},
+				{ ...handling, maxInboundStreams: most }
+			);
+		}
 	}
 
 	/** Breaks every channel; used when the node stops. */
@@ -120,11 +133,12 @@ export class Links {
 	}
 
 	/** Opens a channel on a direct connection. Refusals: `limited-connection`; libp2p's own errors when the far side does not answer. */
-	async open(connection: Connection, signal: AbortSignal): Promise<Channel> {
+	async open(connection: Connection, signal: AbortSignal, purpose: Purpose): Promise<Channel> {
 		if (connection.limits !== undefined) throw new Refusal('limited-connection');
-		const stream = await connection.newStream(JOB_PROTOCOL, {
+		const { protocol, most } = PURPOSES[purpose];
+		const stream = await connection.newStream(protocol, {
 			runOnLimitedConnection: false,
-			maxOutboundStreams: MAX_CHANNELS_PER_PEER,
+			maxOutboundStreams: most,
 			signal: AbortSignal.any([signal, AbortSignal.timeout(OPEN_PATIENCE_MS)])
 		});
 		return this.#channelOn(connection, stream);

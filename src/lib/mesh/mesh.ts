@@ -6,7 +6,7 @@ import type { Topic } from '#lib/protocol/topic.ts';
 import type { Clock } from '#lib/ports/clock.ts';
 import type { Signer } from '#lib/ports/keys.ts';
 import type { Log } from '#lib/ports/log.ts';
-import type { Channel, Mesh, MeshEvent, Peer, PeerId } from '#lib/ports/mesh.ts';
+import type { Channel, Mesh, MeshEvent, Peer, PeerId, Purpose } from '#lib/ports/mesh.ts';
 import type { Random } from '#lib/ports/random.ts';
 import { answerAcquaintances, askAcquaintances, type Acquaintances } from './acquaintance.ts';
 import { FULL_BUCKET, take } from './bucket.ts';
@@ -65,7 +65,10 @@ class MeshService implements Libp2pMesh {
 	readonly #links: Links;
 	readonly #topics = new Topics();
 	readonly #listeners = new Set<(event: MeshEvent) => void>();
-	readonly #acceptors = new Set<(channel: Channel) => void>();
+	readonly #acceptors: Readonly<Record<Purpose, Set<(channel: Channel) => void>>> = {
+		job: new Set(),
+		move: new Set()
+	};
 	#candidates = NO_CANDIDATES;
 	#bucket = FULL_BUCKET;
 	#composed: Composed | undefined;
@@ -100,10 +103,11 @@ class MeshService implements Libp2pMesh {
 			onDirect: (peer) => {
 				this.#candidates = linked(this.#candidates, peer);
 			},
-			onChannel: (channel) => {
+			onChannel: (channel, purpose) => {
+				const acceptors = this.#acceptors[purpose];
 				// With nobody to take it, the asker should know at once and not wait for an answer.
-				if (this.#acceptors.size === 0) channel.abort();
-				for (const accept of this.#acceptors) accept(channel);
+				if (acceptors.size === 0) channel.abort();
+				for (const accept of acceptors) accept(channel);
 			}
 		});
 		for (const relay of init.relays) this.addRelay(relay);
@@ -209,14 +213,19 @@ class MeshService implements Libp2pMesh {
 		}
 	}
 
-	async open(peer: PeerId, addresses: readonly string[], signal: AbortSignal): Promise<Channel> {
+	async open(
+		peer: PeerId,
+		addresses: readonly string[],
+		signal: AbortSignal,
+		purpose: Purpose = 'job'
+	): Promise<Channel> {
 		if (signal.aborted) throw new Refusal('aborted');
 		const { node } = this.#started();
 		const id = readPeerId(peer);
 		const standing = directConnection(node, id);
 		if (standing !== undefined) {
 			try {
-				return await this.#links.open(standing, signal);
+				return await this.#links.open(standing, signal, purpose);
 			} catch (error) {
 				if (signal.aborted) throw new Refusal('aborted');
 				this.#init.log('standing-connection-dead', { reason: nameOf(error) });
@@ -226,16 +235,17 @@ class MeshService implements Libp2pMesh {
 		}
 		const connection = await dialDirect(node, id, addresses, signal);
 		try {
-			return await this.#links.open(connection, signal);
+			return await this.#links.open(connection, signal, purpose);
 		} catch (error) {
 			if (error instanceof Refusal) throw error;
 			throw signal.aborted ? new Refusal('aborted') : new Refusal('unreachable', nameOf(error));
 		}
 	}
 
-	onChannel(accept: (channel: Channel) => void): () => void {
-		this.#acceptors.add(accept);
-		return () => this.#acceptors.delete(accept);
+	onChannel(accept: (channel: Channel) => void, purpose: Purpose = 'job'): () => void {
+		const acceptors = this.#acceptors[purpose];
+		acceptors.add(accept);
+		return () => acceptors.delete(accept);
 	}
 
 	observe(listener: (event: MeshEvent) => void): () => void {

@@ -2,6 +2,8 @@
 import type { Gathering } from '#lib/protocol/file-pictures.ts';
 import type { AccountFate } from '#lib/protocol/account-end.ts';
 import type { Watched } from './app.ts';
+import type { Arrived, ArrivingPerson } from './move-in.ts';
+import type { MovePerson } from './move-line.ts';
 import type { RestoreOffer } from './moving.ts';
 
 export interface House {
@@ -15,6 +17,10 @@ export interface House {
 	exportAccount(passphrase: string): Promise<Uint8Array>;
 	/** Opens either file and says what it would bring. Refusals as `MovableKeys.openBackup`. */
 	openRestore(file: Uint8Array, passphrase: string): Promise<RestoreOffer>;
+	/** Joins the mesh, shows a code and takes what an old tab hands over; what comes is opened by `openRestore`. Refusals as `moveIn`. */
+	moveIn(person: ArrivingPerson, signal: AbortSignal): Promise<Arrived>;
+	/** Joins the mesh and hands everything to the tab whose code was pasted or scanned. Nothing is deleted here. Refusals as `moveOut`. */
+	moveOut(code: string, person: MovePerson, signal: AbortSignal): Promise<void>;
 	/** What others believe of the account in use, as far as this tab has heard. */
 	readonly fate: Watched<AccountFate['state']>;
 	/** The revocation that was signed when the account was made: whoever has it can end the account, and do nothing else. */

@@ -42,6 +42,12 @@ export interface Channel {
 	abort(): void;
 }
 
+/**
+ * What a channel is for. Each purpose is a protocol of its own, so that nobody who waits for jobs is handed a move, or the other way round.
+ * A channel for which nobody waits ends before a byte of it is read.
+ */
+export type Purpose = 'job' | 'move';
+
 export interface Mesh {
 	readonly self: PeerId;
 	start(): Promise<void>;
@@ -91,11 +97,11 @@ export interface Mesh {
 	 */
 	askAcquaintances(peer: PeerId, signal: AbortSignal): Promise<readonly Uint8Array[]>;
 	/**
-	 * Opens a job channel, dialling one of `addresses` when no direct connection stands.
+	 * Opens a channel (for a job unless said otherwise), dialling one of `addresses` when no direct connection stands.
 	 * Refusals: `unreachable`, `limited-connection`, `aborted`.
 	 */
-	open(peer: PeerId, addresses: readonly string[], signal: AbortSignal): Promise<Channel>;
-	/** Channels that others open to us. Returns how to stop. */
-	onChannel(accept: (channel: Channel) => void): () => void;
+	open(peer: PeerId, addresses: readonly string[], signal: AbortSignal, purpose?: Purpose): Promise<Channel>;
+	/** Channels that others open to us for that purpose (`job` unless said otherwise). Returns how to stop. */
+	onChannel(accept: (channel: Channel) => void, purpose?: Purpose): () => void;
 	observe(listener: (event: MeshEvent) => void): () => void;
 }

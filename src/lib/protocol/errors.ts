@@ -60,6 +60,7 @@ export const CODES = {
 	'storage-full': 'The browser has no room left for this site.',
 	'storage-unavailable': 'The browser keeps nothing for this site.',
 	'wrong-passphrase': 'The passphrase does not open this file, or the file was changed.',
+	'not-agreed': 'The two sides did not come to the same secret.',
 	'insecure-context': 'This address is not secure, so the browser withholds what is needed.',
 	locked: 'The keys of this device are locked.',
 	internal: 'Something went wrong inside the app.'

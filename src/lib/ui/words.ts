@@ -139,6 +139,7 @@ export const WORDS: Readonly<Record<Code, Words>> = {
 		'error.your-present-account-stays-as',
 		'error.type-the-passphrase-again-or'
 	),
+	'not-agreed': said('error.the-two-sides-did-not', REFUSED, 'error.make-a-new-code-there'),
 	'insecure-context': said(
 		'error.this-address-is-not-secure',
 		'error.nothing-was-sent',

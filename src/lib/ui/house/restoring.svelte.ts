@@ -17,12 +17,22 @@ export class Restoring {
 	readonly #app: () => App | undefined;
 	/** Remembers over the start of a new page what was restored. */
 	readonly #remember: (said: string) => void;
+	/** Awaited once everything is kept, before a new page starts. */
+	readonly #kept: () => Promise<void>;
+	readonly #words: (error: unknown) => string;
 	#offer: RestoreOffer | undefined;
 	#stop = new AbortController();
 
-	constructor(app: () => App | undefined, remember: (said: string) => void) {
+	constructor(
+		app: () => App | undefined,
+		remember: (said: string) => void,
+		kept: () => Promise<void> = () => Promise.resolve(),
+		words = fileWords
+	) {
 		this.#app = app;
 		this.#remember = remember;
+		this.#kept = kept;
+		this.#words = words;
 	}
 
 	/** Opens a file and shows what it would bring. */
@@ -38,7 +48,7 @@ export class Restoring {
 			this.#offer = offer;
 			this.state = { step: 'offered', lines: offerLines(offer) };
 		} catch (error) {
-			if (!signal.aborted) this.state = { step: 'failed', said: fileWords(error) };
+			if (!signal.aborted) this.state = { step: 'failed', said: this.#words(error) };
 		}
 	}
 
@@ -59,10 +69,11 @@ export class Restoring {
 			await offer.accept(this.#stop.signal);
 		} catch (error) {
 			this.#offer = undefined;
-			this.state = { step: 'failed', said: fileWords(error) };
+			this.state = { step: 'failed', said: this.#words(error) };
 			return;
 		}
 		this.#offer = undefined;
+		await this.#kept();
 		const said = t('house.restored-everything-the-backup-held');
 		this.state = { step: 'done', said };
 		if (offer.accountIs !== 'other') return;

@@ -3,7 +3,7 @@ import type { RestoreOffer } from '#lib/node/moving.ts';
 import type { MergeReport } from '#lib/ports/store.ts';
 import { listed, moment } from '../numbers.ts';
 import { codeOfThrown, wordsFor, type Words } from '../words.ts';
-import { t } from '../language/language.svelte.ts';
+import { t, type Key } from '../language/language.svelte.ts';
 
 const OF_FILES: Readonly<Record<string, Words>> = {
 	malformed: {
@@ -98,7 +98,78 @@ const ALIASES: Readonly<Record<string, string>> = { 'not-canonical': 'malformed'
 /** One paragraph for whatever backup or restore threw. */
 export function fileWords(error: unknown): string {
 	const code = codeOfThrown(error);
-	const { happened, safe, todo } = OF_FILES[ALIASES[code] ?? code] ?? wordsFor(code);
+	return paragraph(OF_FILES[ALIASES[code] ?? code] ?? wordsFor(code));
+}
+
+const OF_MOVES: Readonly<Record<string, Words>> = {
+	'channel-closed': moved('move.the-other-side-closed'),
+	'peer-lost': moved('move.the-other-side-closed'),
+	stalled: moved('move.the-other-side-stopped'),
+	'deadline-passed': moved('move.the-other-side-stopped'),
+	'not-agreed': moved('move.the-two-sides-do-not'),
+	expired: moved('move.nobody-came-with-the-code'),
+	'unknown-version': OF_FILES['unknown-version'] ?? wordsFor('unknown-version'),
+	declined: {
+		get happened() {
+			return t('move.one-of-the-two-said');
+		},
+		get safe() {
+			return t('house.nothing-on-this-device-changed');
+		},
+		todo: ''
+	},
+	unreachable: moved('move.the-new-one-could-not', 'move.keep-its-code-in-sight'),
+	'limited-connection': moved('move.the-new-one-could-not', 'move.keep-its-code-in-sight'),
+	'relay-unavailable': moved('move.no-relay-could-be-reached', 'move.check-the-connection-or')
+};
+/** Of a code that was pasted here. */
+const OF_CODES: Readonly<Record<string, Words>> = {
+	malformed: moved('move.this-is-no-code', 'move.copy-the-whole-code'),
+	oversized: moved('move.this-is-no-code', 'move.copy-the-whole-code')
+};
+
+function moved(happened: Key, todo: Key = 'error.make-a-new-code-there'): Words {
+	return {
+		get happened() {
+			return t(happened);
+		},
+		get safe() {
+			return t('house.nothing-on-this-device-changed');
+		},
+		get todo() {
+			return t(todo);
+		}
+	};
+}
+
+/** What ended a move, said at the new place. */
+export function moveInWords(error: unknown): string {
+	const words = OF_MOVES[codeOfThrown(error)];
+	return words === undefined ? otherWords(error) : paragraph(words);
+}
+
+/** What is wrong with what came: there is no passphrase to type again. */
+export function cameWords(error: unknown): string {
+	const code = codeOfThrown(error);
+	const broken = ['malformed', 'not-canonical', 'oversized', 'wrong-passphrase'].includes(code);
+	return broken ? paragraph(moved('move.what-came-is-no-backup')) : fileWords(error);
+}
+
+/** What ended a move, said at the old place. */
+export function moveOutWords(error: unknown): string {
+	const code = codeOfThrown(error);
+	const words = OF_MOVES[code] ?? OF_CODES[ALIASES[code] ?? code];
+	return words === undefined ? otherWords(error) : paragraph(words);
+}
+
+/** Of a move, files' words fit only where they speak of this browser. */
+function otherWords(error: unknown): string {
+	const code = codeOfThrown(error);
+	const here = ['storage-full', 'storage-unavailable', 'aborted', 'insecure-context'];
+	return here.includes(code) ? fileWords(error) : paragraph(wordsFor(code));
+}
+
+function paragraph({ happened, safe, todo }: Words): string {
 	return [happened, safe, todo].filter((sentence) => sentence !== '').join(' ');
 }
 
