@@ -5,7 +5,7 @@ import { findChromium, LAUNCH_FLAGS } from '../../scripts/chromium.mjs';
 const NOWHERE_ELSE = '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE *.localhost';
 
 /** Files with a whole network in them, or that look at the clock. */
-const TOGETHER = /\/(walk|reattach|badge|contribute|doors|privacy|start)\.e2e\.ts$/;
+const TOGETHER = /\/(walk|reattach|badge|contribute|doors|move|privacy|start)\.e2e\.ts$/;
 
 /** End-to-end tests: the built app in a real Chromium, nothing outside this machine. */
 export default defineConfig({

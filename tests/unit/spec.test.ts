@@ -2,6 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { CODES } from '#lib/protocol/errors.ts';
+import { CODE_LIFE_MS } from '#lib/node/move-in.ts';
+import { MOVE_PATIENCE_MS, PERSON_PATIENCE_MS } from '#lib/node/move-line.ts';
+import { MAX_MOVED_BYTES, MOVE_MESSAGES, PIECE_BYTES } from '#lib/protocol/move.ts';
 import { publicPolicy } from '#lib/protocol/policy.ts';
 import { releaseKeys } from '#lib/protocol/release-keys.ts';
 import { directory } from '#lib/protocol/directory.ts';
@@ -57,6 +60,21 @@ describe('docs/spec', () => {
 		const all = Object.keys(CODES);
 		const own = all.slice(all.indexOf('too-few-keys'), all.indexOf('mixed-release') + 1);
 		expect(codes).toEqual(expect.arrayContaining(own));
+	});
+	it('moving.md lists the messages of a move with their fields, and the times and sizes as they are', () => {
+		const text = page('moving.md');
+		const listed = rows(text, /^`/).filter((cells) => /^(old|new|both)$/.test(cells[1] ?? ''));
+		const names = (cell = '') => cell.match(/\w+/g)?.sort();
+		expect(listed.map(([type, , fields]) => [type, names(fields)])).toEqual(
+			MOVE_MESSAGES.map(([type, fields]) => [`\`${type}\``, [...fields].sort()])
+		);
+		const minutes = (ms: number) => `${ms / 60_000} min`;
+		expect([minutes(CODE_LIFE_MS), minutes(PERSON_PATIENCE_MS), MOVE_PATIENCE_MS]).toEqual([
+			'10 min',
+			'10 min',
+			30_000
+		]);
+		for (const bytes of [MAX_MOVED_BYTES, PIECE_BYTES]) expect(text).toContain(bytes.toLocaleString('en'));
 	});
 	it('policy.md lists every public field', () => {
 		const listed = rows(page('policy.md'), /^`/).filter((cells) => cells[1] === 'yes');
