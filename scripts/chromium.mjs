@@ -4,11 +4,11 @@
  * Order: CHROMIUM_PATH, a browser on PATH, Playwright's own cache, Debian's package through apt-get (as root or with sudo that
  * asks nothing), else an error that says what to do.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
+import { installFromDebian, onPath, runs, withSystemFolders } from './debian.mjs';
 
 /** How every test starts Chromium. */
 export const LAUNCH_FLAGS = [
@@ -38,36 +38,16 @@ export function findChromium({ env = process.env, install = true, log = console.
 		if (runs(env.CHROMIUM_PATH)) return env.CHROMIUM_PATH;
 		throw new NoChromium(`CHROMIUM_PATH is ${env.CHROMIUM_PATH}, which is not a program that can be run.`);
 	}
-	const found = onPath(env) ?? inPlaywrightCache(env);
+	const found = onPath(NAMES, env) ?? inPlaywrightCache(env);
 	if (found) return found;
-	if (install && installFromDebian(env, log)) {
-		const installed = onPath({ ...env, PATH: withSystemFolders(env) });
+	if (install && installFromDebian('chromium', env, log)) {
+		const installed = onPath(NAMES, { ...env, PATH: withSystemFolders(env) });
 		if (installed) return installed;
 	}
 	throw new NoChromium(
 		'No Chromium was found, and it could not be installed from here.\n' +
 			'Install it (Debian and Ubuntu: apt-get install chromium) or set CHROMIUM_PATH to the program of an installed one.'
 	);
-}
-
-function runs(file) {
-	try {
-		accessSync(file, constants.X_OK);
-		return true;
-	} catch {
-		return false;
-	}
-}
-
-function onPath(env) {
-	const folders = (env.PATH ?? '').split(path.delimiter).filter(Boolean);
-	for (const name of NAMES) {
-		for (const folder of folders) {
-			const file = path.join(folder, name);
-			if (runs(file)) return file;
-		}
-	}
-	return undefined;
 }
 
 function inPlaywrightCache(env) {
@@ -83,33 +63,4 @@ function inPlaywrightCache(env) {
 		}
 	}
 	return undefined;
-}
-
-function installFromDebian(env, log) {
-	const root = process.getuid?.() === 0;
-	const become = root ? [] : ['sudo', '-n'];
-	const system = { ...env, PATH: withSystemFolders(env), DEBIAN_FRONTEND: 'noninteractive' };
-	if (spawnSync('apt-get', ['--version'], { env: system }).status !== 0) return false;
-	if (!root && spawnSync('sudo', ['-n', 'true'], { env: system }).status !== 0) return false;
-	log("Chromium is missing; installing Debian's package.");
-	const run = (...args) => {
-		const [program, ...rest] = [...become, 'apt-get', ...args];
-		execFileSync(program, rest, {
-			env: system,
-			stdio: ['ignore', 'ignore', 'inherit']
-		});
-	};
-	try {
-		run('-q', 'update');
-		run('-qy', 'install', '--no-install-recommends', 'chromium');
-		return true;
-	} catch (error) {
-		log(`apt-get failed: ${error instanceof Error ? error.message : error}`);
-		return false;
-	}
-}
-
-/** dpkg's own programs lie in folders that a person's PATH may lack, and so may the browser it installs. */
-function withSystemFolders(env) {
-	return [env.PATH, '/usr/sbin', '/usr/bin', '/sbin', '/bin'].filter(Boolean).join(path.delimiter);
 }

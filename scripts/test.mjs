@@ -12,6 +12,7 @@ import process from 'node:process';
 import { bootstrap, BootstrapFailed, projectEnvironment, projectNode, ROOT } from './bootstrap.mjs';
 import { BuildFailed, buildWhenStale, digestOf } from './build.mjs';
 import { findChromium, NoChromium } from './chromium.mjs';
+import { findFirefox, NoFirefox } from './firefox.mjs';
 import { playwrightCount, vitestCount } from './test-count.mjs';
 
 const REPORTS = path.join(ROOT, '.fireweed/reports');
@@ -86,7 +87,7 @@ const STAGES = {
 				{ FIREWEED_VIOLATIONS: '1000', FIREWEED_MUTATIONS: '100000' }
 			)
 		),
-	full: () => endToEnd('full.json', 'tests/full/playwright.config.ts')
+	full: () => endToEnd('full.json', 'tests/full/playwright.config.ts', firefox())
 };
 
 /** Minutes more, for before a release. */
@@ -119,10 +120,22 @@ async function run(names) {
 	return total;
 }
 
-async function endToEnd(reportName, config) {
+/** Where Firefox is, installed when that may be. Without one, its own tests fail and say so; the others run. */
+function firefox() {
+	try {
+		return { FIREFOX_PATH: findFirefox() };
+	} catch (error) {
+		if (!(error instanceof NoFirefox)) throw error;
+		console.error(error.message);
+		return {};
+	}
+}
+
+async function endToEnd(reportName, config, more = {}) {
 	const chromium = findChromium();
 	return counted(reportName, playwrightCount, (report) =>
 		tool('playwright/cli.js', ['test', `--config=${config}`, '--reporter=list,json'], {
+			...more,
 			CHROMIUM_PATH: chromium,
 			PLAYWRIGHT_JSON_OUTPUT_FILE: report
 		})

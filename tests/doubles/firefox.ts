@@ -1,6 +1,5 @@
 /** Debian's Firefox, driven over WebDriver BiDi (W3C) with nothing but a WebSocket: Playwright drives only a Firefox of its own. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -33,22 +32,6 @@ export interface Firefox {
 	/** Everything the console said as an error, and uncaught errors. */
 	readonly errors: string[];
 	close(): Promise<void>;
-}
-
-/** The path of a Firefox, or undefined: the caller skips, and says why. */
-export function findFirefox(env: NodeJS.ProcessEnv = process.env): string | undefined {
-	const names = ['firefox-esr', 'firefox'];
-	const all = (env['PATH'] ?? '')
-		.split(path.delimiter)
-		.flatMap((folder) => names.map((name) => path.join(folder, name)));
-	return [...(env['FIREFOX_PATH'] === undefined ? [] : [env['FIREFOX_PATH']]), ...all].find((file) => {
-		try {
-			accessSync(file, constants.X_OK);
-			return true;
-		} catch {
-			return false;
-		}
-	});
 }
 
 interface Reply {

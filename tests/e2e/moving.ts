@@ -31,3 +31,35 @@ export async function lookInside(page: Page, file: string, passphrase = PASSPHRA
 	await page.getByLabel('Its passphrase').fill(passphrase);
 	await page.getByRole('button', { name: 'Look inside' }).click();
 }
+
+/** The new place shows a code; resolves to it, copied as a person would. */
+export async function showCode(fresh: Page): Promise<string> {
+	await fresh.getByRole('button', { name: 'Show a code' }).click();
+	await fresh.getByRole('button', { name: 'Copy the code' }).click();
+	return fresh.evaluate(() => navigator.clipboard.readText());
+}
+
+/** The old place is given the code; resolves once both ask. */
+export async function giveCode(old: Page, fresh: Page, code: string): Promise<void> {
+	await old.getByLabel('Code of the new one').fill(code);
+	await old.getByRole('button', { name: 'Connect' }).click();
+	await expect(old.getByRole('dialog')).toContainText('Hand over your whole account?', { timeout: 30_000 });
+	await expect(fresh.getByRole('dialog')).toContainText('Do both screens show this number?');
+}
+
+/** Both people compare and say yes; resolves once the new place says what would come. */
+export async function sayYes(old: Page, fresh: Page): Promise<void> {
+	const number = (page: Page) => page.getByRole('dialog').locator('[dir=ltr]').textContent();
+	expect(await number(old)).toMatch(/^\d{3} \d{3}$/);
+	expect(await number(fresh)).toBe(await number(old));
+	await old.getByRole('button', { name: 'hand everything over' }).click();
+	await fresh.getByRole('button', { name: 'Yes, the same number' }).click();
+	await expect(fresh.getByText('What this backup would bring')).toBeVisible({ timeout: 30_000 });
+}
+
+/** The new place takes it in and starts again under the account. */
+export async function takeIn(old: Page, fresh: Page, did: string | null): Promise<void> {
+	await fresh.getByRole('button', { name: 'Restore', exact: true }).click();
+	await expect(old.getByText('Everything has arrived and is kept there.')).toBeVisible({ timeout: 20_000 });
+	await expect.poll(() => account(fresh).catch(() => undefined), { timeout: 20_000 }).toBe(did);
+}

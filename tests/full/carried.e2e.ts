@@ -5,7 +5,8 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'playwright/test';
 import { carry } from '../../scripts/carry.ts';
-import { findFirefox, startFirefox } from '../doubles/firefox.ts';
+import { findFirefox } from '../../scripts/firefox.mjs';
+import { startFirefox } from '../doubles/firefox.ts';
 import { opened } from '../e2e/carried-page.ts';
 import { answered, BUILD, contribute, openStage, send } from '../e2e/stage.ts';
 
@@ -68,9 +69,7 @@ test('made by an app that came from a server: it opens where there is none', asy
 });
 
 test('Firefox: the carried copy opens and answers', async () => {
-	const program = findFirefox();
-	test.skip(program === undefined, 'no Firefox on this machine (Debian: apt-get install firefox-esr)');
-	const firefox = await startFirefox(program ?? '');
+	const firefox = await startFirefox(findFirefox({ install: false }));
 	try {
 		await firefox.goto(pathToFileURL(file).href);
 		const says = (what: string) =>

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { advice, installationStamp, platformPackage } from '../../scripts/bootstrap.mjs';
 import { digestOf } from '../../scripts/build.mjs';
 import { findChromium } from '../../scripts/chromium.mjs';
+import { findFirefox } from '../../scripts/firefox.mjs';
 import { withLock } from '../../scripts/lock.mjs';
 import { listeningAddresses } from '../../scripts/relay-process.ts';
 import { mendPage, preload } from '../../scripts/shell-page.ts';
@@ -161,6 +162,16 @@ describe('finding Chromium', () => {
 		const found = await program('bin/google-chrome');
 		expect(findChromium({ env, install: false })).toBe(found);
 	});
+});
+
+test('finding Firefox: FIREFOX_PATH, then PATH, then plain advice', async () => {
+	const file = path.join(folder, 'firefox-esr');
+	const env = { PATH: folder };
+	expect(() => findFirefox({ env, install: false })).toThrow('apt-get install firefox-esr');
+	await writeFile(file, '#!/bin/sh\n');
+	await chmod(file, 0o755);
+	expect(findFirefox({ env, install: false })).toBe(file);
+	expect(() => findFirefox({ env: { ...env, FIREFOX_PATH: `${file}x` }, install: false })).toThrow('FIREFOX_PATH');
 });
 
 describe('counting tests', () => {
