@@ -179,6 +179,8 @@ describe('the agreement', () => {
 			expect(other.passphrase).not.toBe(same.passphrase);
 		}
 		expect(sameTag(same.oldTag, same.newTag)).toBe(false);
+		expect(sameTag(same.oldTag.subarray(0, 0), same.oldTag)).toBe(false);
+		expect(sameTag(same.oldTag.subarray(0, 31), same.oldTag)).toBe(false);
 	});
 
 	test('figures are six, and every one of them comes as often as another', () => {

@@ -328,20 +328,83 @@ describe('who would cheat it', () => {
 		const { mesh, arriving, code } = await street.waiting();
 		const stranger = street.tab();
 		const silent = await Promise.all(Array.from({ length: 6 }, () => street.channel(stranger, mesh.self)));
-		await street.clock.pass(6_000);
-		for (const channel of silent) {
-			const end = channel.messages[Symbol.asyncIterator]().next();
-			expect(await street.clock.until(settle(end))).toBe('channel-closed');
-		}
+		const ended = new Set<number>();
+		silent.forEach((channel, n) => {
+			channel.messages[Symbol.asyncIterator]()
+				.next()
+				.catch(() => ended.add(n));
+		});
+		await street.clock.pass(1_000);
+		expect(ended.size).toBe(2);
+		await street.clock.pass(5_000);
+		expect(ended.size).toBe(6);
 		const guess = await street.channel(stranger, mesh.self);
 		const commitment = new Uint8Array(32);
 		await guess.send(encodeMove({ type: 'hello', version: 1, commitment, tag: new Uint8Array(32) }));
 		expect(await street.clock.until(settle(guess.messages[Symbol.asyncIterator]().next()))).toBe('channel-closed');
 		expect(street.said.filter(({ from }) => from === mesh.self)).toEqual([]);
+		const late = settle((await street.channel(stranger, mesh.self)).messages[Symbol.asyncIterator]().next());
 		const leaving = street.moveOut(street.tab(), code);
 		const { file, kept } = await street.clock.until(arriving);
 		expect(file).toEqual(street.file);
+		// Whoever still knocks when the right one has come is sent away at once.
+		const began = street.clock.monotonic();
+		expect(await street.clock.until(late)).toBe('channel-closed');
+		expect(street.clock.monotonic() - began).toBeLessThan(500);
 		await street.clock.until(Promise.all([kept(), leaving]));
+	});
+
+	test('two who show the same code in the same moment: one is taken, the other ended', async () => {
+		const street = new Street();
+		const [agreement, clock, random] = [street.agreement, street.clock, street.random];
+		const self = street.tab().self;
+		const ended: string[] = [];
+		let accept: ((channel: Channel) => void) | undefined;
+		const knocking = (peer: string, hello: Uint8Array): Channel => ({
+			peer,
+			messages: {
+				[Symbol.asyncIterator]: () => {
+					let said = false;
+					const next = () =>
+						said ? new Promise<never>(() => undefined) : Promise.resolve({ done: false as const, value: hello });
+					return { next: () => next().finally(() => (said = true)) };
+				}
+			},
+			send: () => Promise.resolve(),
+			close: () => Promise.resolve(),
+			abort: () => void ended.push(peer)
+		});
+		const mesh: MoveInPorts['mesh'] = {
+			...{ self, relays: () => [{ address: RELAY, up: true }], observe: () => () => undefined },
+			onChannel: (hear) => {
+				accept = hear;
+				return () => undefined;
+			}
+		};
+		const screen = street.screen();
+		void settle(moveIn({ mesh, agreement, clock, random }, asPerson(screen), never()));
+		await clock.pass(100);
+		const { secret } = readMoveCode(screen.code);
+		const commitment = new Uint8Array(32);
+		for (const oldPeer of ['first', 'second']) {
+			const tag = helloTag(secret, { oldPeer, newPeer: self }, commitment);
+			accept?.(knocking(oldPeer, encodeMove({ type: 'hello', version: 1, commitment, tag })));
+		}
+		await clock.pass(100);
+		expect(ended).toEqual(['second']);
+	});
+
+	test('words in another order than they must come are refused', async () => {
+		const street = new Street();
+		const { mesh, arriving, code } = await street.waiting();
+		const thief = street.tab();
+		const commitment = new Uint8Array(32);
+		const ends = { oldPeer: thief.self, newPeer: mesh.self };
+		const tag = helloTag(readMoveCode(code).secret, ends, commitment);
+		const channel = await street.channel(thief, mesh.self);
+		await channel.send(encodeMove({ type: 'hello', version: 1, commitment, tag }));
+		await channel.send(encodeMove({ type: 'answer', key: new Uint8Array(65), tag }));
+		expect(await street.clock.until(settle(arriving))).toBe('out-of-order');
 	});
 
 	test('a code is good once and for ten minutes; a recorded hello is of no use to another node', async () => {
