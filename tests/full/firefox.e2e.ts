@@ -3,7 +3,8 @@ import { expect, test } from 'playwright/test';
 import { findFirefox } from '../../scripts/firefox.mjs';
 import { serve } from '../../scripts/serve.ts';
 import { startFirefox, type Firefox } from '../doubles/firefox.ts';
-import { BUILD } from '../e2e/stage.ts';
+import { account, settings } from '../e2e/moving.ts';
+import { answered, BUILD, contribute, openStage, send } from '../e2e/stage.ts';
 
 const says = (firefox: Firefox, what: string) =>
 	firefox.evaluate<boolean>(`document.body.textContent.includes(${JSON.stringify(what)})`);
@@ -16,6 +17,17 @@ const ask = (firefox: Firefox, text: string) =>
 		box.dispatchEvent(new Event('input', { bubbles: true }));
 		box.closest('form').requestSubmit();
 	})()`);
+
+/** Clicks what bears that name, as soon as it may be clicked. */
+async function click(firefox: Firefox, name: string): Promise<void> {
+	const clicked = `(() => {
+		const all = [...document.querySelectorAll('button, a, label')].filter((each) => each.offsetParent !== null);
+		const found = all.find((each) => each.innerText.trim() === ${JSON.stringify(name)} && !each.disabled);
+		found?.click();
+		return found !== undefined;
+	})()`;
+	await expect.poll(() => firefox.evaluate<boolean>(clicked), { timeout: 30_000 }).toBe(true);
+}
 
 /** Answers that are complete. */
 const answers = (firefox: Firefox) =>
@@ -58,5 +70,58 @@ test('Firefox: the app opens, answers here, and does both again with the server 
 	} finally {
 		await firefox.close();
 		await server.close();
+	}
+});
+
+test('Firefox: everything moves there from Chromium; it asks the mesh and lends to it', async ({ browser }) => {
+	test.setTimeout(240_000);
+	const firefox = await startFirefox(findFirefox({ install: false }));
+	const stage = await openStage(browser);
+	const elsewhere = await serve({ root: BUILD, port: 0, relays: () => stage.relay().addresses() });
+	try {
+		const [{ page: old }, lender] = [await stage.person(), await stage.person()];
+		await send(old, 'What is Fireweed?', 'This device');
+		await answered(old);
+		await settings(old);
+		const did = await account(old);
+
+		await firefox.goto(`${elsewhere.url}#/settings`);
+		// Its clipboard cannot be read from here.
+		await firefox.evaluate('void (navigator.clipboard.writeText = async (text) => void (window.copied = text))');
+		await click(firefox, 'Show a code');
+		await click(firefox, 'Copy the code');
+		await old.getByLabel('Code of the new one').fill(await firefox.evaluate<string>('window.copied'));
+		await old.getByRole('button', { name: 'Connect' }).click();
+		const number = old.getByRole('dialog').locator('[dir=ltr]');
+		await expect(number).toHaveText(/^\d{3} \d{3}$/, { timeout: 30_000 });
+		const there = await firefox.evaluate<string>(`document.querySelector('dialog[open] [dir=ltr]').innerText`);
+		expect(there).toBe(await number.textContent());
+		await old.getByRole('button', { name: 'hand everything over' }).click();
+		await click(firefox, 'Yes, the same number');
+		await click(firefox, 'Restore');
+		await expect(old.getByText('Everything has arrived and is kept there.')).toBeVisible({ timeout: 30_000 });
+		const whose = `document.querySelector('section.backup code')?.getAttribute('title') ?? null`;
+		await expect.poll(() => firefox.evaluate(whose).catch(() => null), { timeout: 30_000 }).toBe(did);
+
+		await contribute(lender.page);
+		await click(firefox, 'New chat');
+		await click(firefox, 'The mesh');
+		await ask(firefox, 'What is the capital of Peru?');
+		await expect.poll(() => answers(firefox), { timeout: 90_000 }).toEqual([expect.stringContaining('Lima')]);
+
+		await lender.page.getByRole('button', { name: 'Stop contributing' }).click();
+		await firefox.goto(`${elsewhere.url}#/contribute`);
+		await click(firefox, 'Start contributing');
+		await expect.poll(() => says(firefox, 'Ready'), { timeout: 60_000 }).toBe(true);
+		await old.getByRole('link', { name: 'New chat' }).click();
+		await send(old, 'What is the capital of France?', 'The mesh');
+		await answered(old);
+		await expect(old.getByRole('log')).toContainText('Paris');
+		await expect(old.getByRole('log')).toContainText('Another tab of yours');
+		expect(firefox.errors).toEqual([]);
+	} finally {
+		await firefox.close();
+		await elsewhere.close();
+		await stage.stop();
 	}
 });

@@ -9,7 +9,8 @@ import { exported, fieldsOf, meaning, signatureWords } from '#lib/ui/receipts/re
 import { notices, type Facts } from '#lib/ui/shell/notices.ts';
 import { codeOfThrown, WORDS, wordsFor } from '#lib/ui/words.ts';
 import type { ReleaseFacts } from '#lib/ports/shell.ts';
-import { CODES, Refusal } from '#lib/protocol/errors.ts';
+import { cameWords, fileWords, moveInWords, moveOutWords } from '#lib/ui/house/words.ts';
+import { CODES, Refusal, type Code } from '#lib/protocol/errors.ts';
 import type { OpenedReceipt } from '#lib/node/app.ts';
 
 describe('why somebody was chosen', () => {
@@ -39,6 +40,33 @@ describe('words', () => {
 				);
 		}
 	);
+
+	test('what ends a move is said for each side, and never in words of prompts, answers and passphrases', () => {
+		// Codes that a move can end with, by the docstrings of moveIn and moveOut; others would be faults of this app.
+		const codes: readonly Code[] = [
+			...(['malformed', 'oversized', 'unknown-version', 'unreachable', 'limited-connection', 'declined'] as const),
+			...(['not-agreed', 'stalled', 'channel-closed', 'peer-lost', 'aborted', 'expired'] as const),
+			...(['relay-unavailable', 'insecure-context', 'storage-full', 'storage-unavailable'] as const)
+		];
+		const here: readonly Code[] = [
+			'malformed',
+			'not-canonical',
+			'oversized',
+			'unknown-version',
+			'wrong-passphrase',
+			'storage-full'
+		];
+		const said = [
+			...codes.flatMap((code) => [moveInWords(new Refusal(code)), moveOutWords(new Refusal(code))]),
+			...here.map((code) => cameWords(new Refusal(code)))
+		];
+		for (const text of said) {
+			expect(text).toMatch(/^[A-Z].*\.$/);
+			expect(text).not.toMatch(/prompt|passphrase|\banswered\b|charged/);
+		}
+		expect(fileWords(new Refusal('wrong-passphrase'))).toContain('passphrase');
+		expect(moveOutWords(new Refusal('malformed'))).not.toBe(moveInWords(new Refusal('malformed')));
+	});
 
 	test('anything thrown has a code', () => {
 		expect(codeOfThrown(new Refusal('storage-full'))).toBe('storage-full');
