@@ -1,10 +1,36 @@
 /** A move with everything a person has, a no, and a code that was used: over a real relay and a direct channel, from one address to another. */
-import { expect, test } from 'playwright/test';
+import { expect, test, type Page } from 'playwright/test';
 import { parseDid } from '#lib/protocol/did.ts';
 import { readMoveCode } from '#lib/protocol/move-code.ts';
 import { serve } from '../../scripts/serve.ts';
 import { account, giveCode, sayYes, settings, showCode, takeIn } from '../e2e/moving.ts';
-import { answered, BUILD, contribute, openStage, send } from '../e2e/stage.ts';
+import { answered, BUILD, contribute, openStage, send, table } from '../e2e/stage.ts';
+
+/** Puts a long conversation that does not pack into the page's store: many pieces, under way at once. */
+const LONG = 8_000_000;
+const fillUp = (page: Page) =>
+	page.evaluate(async (length) => {
+		const noise = new Uint8Array((length / 4) * 3);
+		for (let at = 0; at < noise.length; at += 65_536) crypto.getRandomValues(noise.subarray(at, at + 65_536));
+		let text = '';
+		for (let at = 0; at < noise.length; at += 3_000)
+			text += btoa(String.fromCharCode(...noise.subarray(at, at + 3_000)));
+		const database = await new Promise<IDBDatabase>((resolve, reject) => {
+			const request = indexedDB.open('fireweed:/');
+			request.onsuccess = () => resolve(request.result);
+			request.onerror = () => reject(request.error);
+		});
+		const work = database.transaction(['conversations', 'messages'], 'readwrite');
+		work.objectStore('conversations').put({ id: 'long', title: 'Long', createdAt: 1, updatedAt: 2 });
+		const message = { id: 'long-0', conversation: 'long', role: 'user', text, createdAt: 1, order: 0 };
+		work.objectStore('messages').put(message);
+		await new Promise((resolve, reject) => {
+			work.oncomplete = resolve;
+			work.onerror = () => reject(work.error);
+		});
+		database.close();
+		return text;
+	}, LONG);
 
 test('a no ends it on both sides, a code is good once, and then everything comes: account, conversation, receipt', async ({
 	browser
@@ -47,10 +73,14 @@ test('a no ends it on both sides, a code is good once, and then everything comes
 		await expect(old.getByText('Some or all of it may have arrived at the other side.')).toBeVisible();
 		expect(await account(fresh)).toBe(before);
 
+		const text = await fillUp(old);
+		expect(text).toHaveLength(LONG);
 		const third = await showCode(fresh);
 		await giveCode(old, fresh, third);
 		await sayYes(old, fresh);
 		await takeIn(old, fresh, did);
+		const messages = await table<{ readonly id: string; readonly text: string }>(fresh, 'messages');
+		expect(messages.find(({ id }) => id === 'long-0')?.text === text).toBe(true);
 		const titled = { name: 'What is the capital of Peru?' };
 		await fresh.getByRole('navigation', { name: 'Conversations' }).getByRole('link', titled).click();
 		await expect(fresh.getByRole('log')).toContainText('Lima');
