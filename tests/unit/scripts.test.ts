@@ -174,6 +174,25 @@ test('finding Firefox: FIREFOX_PATH, then PATH, then plain advice', async () => 
 	expect(() => findFirefox({ env: { ...env, FIREFOX_PATH: `${file}x` }, install: false })).toThrow('FIREFOX_PATH');
 });
 
+test('a missing Firefox is installed where that may be done, and a failure is said', async () => {
+	const script = async (name: string, text: string) => {
+		await writeFile(path.join(folder, name), `#!/bin/sh\n${text}\n`);
+		await chmod(path.join(folder, name), 0o755);
+	};
+	const file = path.join(folder, 'firefox-esr');
+	const said: string[] = [];
+	const find = () => findFirefox({ env: { PATH: folder }, log: (line: string) => said.push(line) });
+	await script('sudo', 'shift; exec "$@"');
+	await script('apt-get', `case "$*" in *install*) exit 100;; esac`);
+	expect(find).toThrow('could not be installed');
+	expect(said.join()).toContain('apt-get failed');
+	await script(
+		'apt-get',
+		`case "$*" in *"install --no-install-recommends firefox-esr") printf '#!/bin/sh' > ${file}; chmod 755 ${file};; esac`
+	);
+	expect(find()).toBe(file);
+});
+
 describe('counting tests', () => {
 	const report = {
 		numPassedTests: 3,
