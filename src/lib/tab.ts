@@ -12,7 +12,6 @@ import { createAgreement } from '#lib/keys/agreement.ts';
 import { openCrypto } from '#lib/keys/crypto.ts';
 import { isSharedOrigin, openKeys } from '#lib/keys/keys.ts';
 import { consoleLog } from '#lib/logger.ts';
-import type { PauseCause } from '#lib/market/lending.ts';
 import { DEFAULT_PRICE_PER_1K } from '#lib/market/price.ts';
 import { pagePlaceOf } from '#lib/mesh/gater.ts';
 import { tabMedium } from '#lib/mesh/medium-tab.ts';
@@ -20,10 +19,9 @@ import { createMesh } from '#lib/mesh/mesh.ts';
 import { workerTicker } from '#lib/mesh/ticker.ts';
 import { Accounts } from '#lib/node/accounts.ts';
 import { answerHere } from '#lib/node/answer-here.ts';
-import type { App, ContributeState, MeshState, StorageState, Wish } from '#lib/node/app.ts';
+import type { App, MeshState, StorageState, Wish } from '#lib/node/app.ts';
 import { ClockWatch } from '#lib/node/clock-watch.ts';
-import { contribute, type Contribution } from '#lib/node/contribute.ts';
-import type { ContributeEvent } from '#lib/node/events.ts';
+import { Contributor } from '#lib/node/contributor.ts';
 import { fixedAnswer } from '#lib/node/fixed.ts';
 import { Here } from '#lib/node/here.ts';
 import { Lending, type Surroundings } from '#lib/node/lending.ts';
@@ -128,7 +126,7 @@ export async function createTab(): Promise<App> {
 		},
 		passing: new Set([...asked.use, ...asked.confirm]),
 		// Declared further down, asked when somebody asks.
-		lending: () => contributing !== undefined
+		lending: () => contributor.active
 	});
 	const people = new People({ store, now: Date.now, own: identity.account });
 	const registry = new Registry({ store, clock, random, log });
@@ -169,12 +167,18 @@ export async function createTab(): Promise<App> {
 	void here.start();
 
 	const meshState = new Watchable<MeshState>({ state: 'off', peers: [], relays: [], offers: [] });
-	const contribution = new Watchable<ContributeState>({ state: 'off' });
-	const contributionListeners = new Set<(event: ContributeEvent) => void>();
 	const lending = new Lending({ store, clock, surroundings: watchSurroundings() });
+	const contributor = new Contributor({
+		...{ ports, here, lending, sharedOrigin },
+		terms: {
+			pricePer1k: DEFAULT_PRICE_PER_1K,
+			region: undefined,
+			circle: () => (lending.limits.value.onlyPeople ? people.circle() : undefined)
+		},
+		join: () => join(),
+		offering: () => refresh()
+	});
 	let joining: Promise<void> | undefined;
-	let contributing: Contribution | undefined;
-	let starting: AbortController | undefined;
 
 	function refresh(): void {
 		if (joining === undefined) return;
@@ -183,8 +187,7 @@ export async function createTab(): Promise<App> {
 		const reachable = relays.some((relay) => relay.up) || peers.length > 0;
 		meshState.set({ state: reachable ? 'on' : 'alone', peers, relays, offers: offers.list() });
 		clockAhead.set(clockWatch.error());
-		const { value } = contribution;
-		if (value.state === 'connecting' && reachable) becomeReady();
+		if (reachable) contributor.reachable();
 	}
 
 	const news = new Watchable<ToldRelease | undefined>(undefined);
@@ -241,81 +244,6 @@ export async function createTab(): Promise<App> {
 		}
 	}
 
-	let measured = { tokensPerSecond: 0, model: '', jobs: 0 };
-	let pausedBy: PauseCause | undefined;
-	let unwatched = () => {};
-	function becomeReady(): void {
-		if (pausedBy === undefined) contribution.set({ state: 'ready', ...measured });
-		else contribution.set({ state: 'paused', why: pausedBy, ...measured });
-	}
-	/** A running job goes on, so what the screen shows changes at its end only. */
-	function pause(cause: PauseCause | undefined): void {
-		pausedBy = cause;
-		contributing?.pause(cause !== undefined);
-		const { state } = contribution.value;
-		if (state === 'ready' || state === 'paused') becomeReady();
-	}
-	function hear(event: ContributeEvent): void {
-		if (event.type === 'reviving') contribution.set({ state: 'loading', progress: event.progress, again: true });
-		if (event.type === 'ready' && contribution.value.state === 'loading') {
-			measured = { ...measured, tokensPerSecond: event.tokensPerSecond };
-			becomeReady();
-		}
-		if (event.type === 'engine-lost') void stopContributing().then(() => fail(new Refusal(event.code)));
-		if (event.type === 'started') contribution.set({ state: 'working', ...measured });
-		if (event.type === 'ended') {
-			measured = { ...measured, jobs: measured.jobs + 1 };
-			if (contribution.value.state === 'working') becomeReady();
-		}
-		for (const listener of contributionListeners) listener(event);
-	}
-
-	async function startContributing(model?: string): Promise<void> {
-		if (contribution.value.state !== 'off' && contribution.value.state !== 'failed') return;
-		if (sharedOrigin) throw fail(new Refusal('insecure-context', 'shared origin'));
-		const begun = (starting = new AbortController());
-		contribution.set({ state: 'loading', progress: undefined });
-		try {
-			const lent = here.lend(model);
-			const ready = await lent.load((progress) => contribution.set({ state: 'loading', progress }), begun.signal);
-			measured = { tokensPerSecond: ready.tokensPerSecond, model: ready.card.name, jobs: 0 };
-			contribution.set({ state: 'connecting' });
-			if (!ready.card.verifiable) throw new Refusal('not-verifiable', ready.card.id);
-			await join();
-			if (begun.signal.aborted) throw new Refusal('aborted');
-			contributing = contribute(
-				{ ...ports, engine: lent },
-				{
-					pricePer1k: DEFAULT_PRICE_PER_1K,
-					region: undefined,
-					circle: () => (lending.limits.value.onlyPeople ? people.circle() : undefined)
-				},
-				hear
-			);
-			unwatched = await lending.follow(pause);
-			await contributing.start();
-			refresh();
-		} catch (error) {
-			await here.endLending();
-			if (codeOf(error) === 'aborted') contribution.set({ state: 'off' });
-			else throw fail(error);
-		}
-	}
-	function fail(error: unknown): unknown {
-		contribution.set({ state: 'failed', code: codeOf(error) });
-		return error;
-	}
-
-	async function stopContributing(): Promise<void> {
-		starting?.abort();
-		unwatched();
-		const ending = contributing;
-		contributing = undefined;
-		await ending?.stop();
-		await here.endLending();
-		contribution.set({ state: 'off' });
-	}
-
 	async function* answerOnThisDevice(wish: Wish, signal: AbortSignal) {
 		const { model = here.chosen.value } = wish;
 		const engine = here.forPerson(model);
@@ -361,7 +289,7 @@ export async function createTab(): Promise<App> {
 		sharedOrigin,
 		mesh: meshState,
 		clockAhead,
-		contribution,
+		contribution: contributor.state,
 		warm: () =>
 			void here
 				.forPerson()
@@ -373,14 +301,11 @@ export async function createTab(): Promise<App> {
 		unfinished: () => unfinishedMessages(ports),
 		reattach: takeUp,
 		joinMesh: join,
-		startContributing,
-		stopContributing,
+		startContributing: (model) => contributor.start(model),
+		stopContributing: () => contributor.stop(),
 		lending,
 		people,
-		observeContribution: (listener) => {
-			contributionListeners.add(listener);
-			return () => contributionListeners.delete(listener);
-		},
+		observeContribution: (listener) => contributor.observe(listener),
 		observeMesh: (listener) => mesh.observe(listener),
 		relaysToConfirm: asked.confirm,
 		doors,
@@ -396,7 +321,7 @@ export async function createTab(): Promise<App> {
 		lock: async () => {
 			if (locked) return;
 			locked = true;
-			await stopContributing();
+			await contributor.stop();
 			await mesh.stop();
 			await keys.close();
 			meshState.set({ ...meshState.value, state: 'off', peers: [], offers: [] });

@@ -16,6 +16,7 @@ const COLUMNS: Readonly<Record<Seen, readonly string[]>> = {
 const ROWS: Partial<Record<Key, string>> = {
 	'privacy.the-computer-that-answers': 'The computer that answers (executor)',
 	'privacy.a-computer-that-is-asked': 'A computer that is asked directly and not chosen',
+	'privacy.a-computer-of-somebody': 'A computer of somebody you know, to whom you show your account',
 	'privacy.a-relay': 'Relay',
 	'privacy.where-the-app-comes-from': 'Gateway or web server',
 	'privacy.somebody-watching': 'Somebody watching your network',

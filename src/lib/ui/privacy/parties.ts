@@ -27,6 +27,10 @@ export const ASKING: readonly Party[] = [
 		who: 'privacy.a-computer-that-is-asked',
 		sees: ['name', 'address']
 	},
+	{
+		who: 'privacy.a-computer-of-somebody',
+		sees: ['prompt', 'account', 'name', 'address']
+	},
 	{ who: 'privacy.a-relay', sees: ['name', 'address'] },
 	{ who: 'privacy.where-the-app-comes-from', sees: ['address'] },
 	{ who: 'privacy.somebody-watching', sees: ['address'] },
