@@ -5,7 +5,7 @@
 import process from 'node:process';
 import { plan, type Wanted } from './plan.ts';
 import type { Policy } from './policies.ts';
-import type { Script } from './script.ts';
+import type { Cheat, Script } from './script.ts';
 import { share, wilson } from './share.ts';
 import { run, type Result } from './simulate.ts';
 
@@ -28,6 +28,7 @@ export async function compare(
 	told: (line: string) => void
 ): Promise<number> {
 	let violations = 0;
+	const rows: Row[] = [];
 	told(
 		'| scenario | choice | asked of capacity | finished, in % (95 %) | nobody had room | violations | first word s | end s | handed over | given to cheats | held up | false tokens |'
 	);
@@ -45,10 +46,27 @@ export async function compare(
 				process.stderr.write(`${each.scenario}, ${policy}, seed ${seed}: ${progress(result)}\n`);
 			}
 			for (const result of results) violations += result.violations.length;
+			rows.push({ policy, results, demand });
 			told(line(each.scenario, { policy, results, demand }));
 		}
 	}
+	told('');
+	for (const row of harmed(rows)) told(row);
 	return violations;
+}
+
+/** What each way to cheat did, under each policy: harm.ts says what the columns count. */
+function harmed(rows: readonly Row[]): readonly string[] {
+	const columns = ['jobs', 'unfinished', 'heldUp', 'falseTokens', 'overbilled', 'unpaidTokens', 'served'] as const;
+	const told = ['| choice | cheat | ' + columns.join(' | ') + ' |', '| --- | --- |' + ' ---: |'.repeat(columns.length)];
+	for (const { policy, results } of rows) {
+		const cheats = [...new Set(results.flatMap(({ harm }) => Object.keys(harm) as Cheat[]))].sort();
+		for (const cheat of cheats) {
+			const sums = columns.map((column) => results.reduce((all, { harm }) => all + (harm[cheat]?.[column] ?? 0), 0));
+			told.push(`| ${[policy, cheat, ...sums].join(' | ')} |`);
+		}
+	}
+	return told;
 }
 
 function line(scenario: string, { policy, results, demand }: Row): string {
