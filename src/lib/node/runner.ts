@@ -11,6 +11,13 @@ import type { NodePorts } from './ports.ts';
 
 /** After a stop, how long the executor has to send its receipt. */
 const LAST_WORD_MS = 3_000;
+/**
+ * And how many messages of it are read then. An honest one has three intervals of frames under way at the most, for it waits for their
+ * acknowledgements (deliver.ts); then comes the receipt.
+ */
+export const LAST_WORDS = 256;
+/** Messages without a word of the answer that are read from one frame to the next. */
+const WORDLESS = 256;
 /** Tokens after the first frame from which a speed is taken: fewer may have come in one packet. */
 const MEASURED_TOKENS = 8;
 
@@ -20,8 +27,12 @@ export class Runner {
 	readonly #after: Told['after'];
 	readonly #ports: NodePorts;
 	#pace;
-	/** Milliseconds waited in vain since its last message. */
+	/** Milliseconds waited in vain since it was asked to stop; what it says then without an end to it is no reason to wait longer. */
 	#quietMs = 0;
+	/** Messages since then. */
+	#lastWords = 0;
+	/** Messages since its last frame. */
+	#wordless = 0;
 	/** Its first tokens that were found to be the shown ones. */
 	#agreed = 0;
 	#parted = false;
@@ -59,21 +70,27 @@ export class Runner {
 	/** After waiting `tookMs` where `askedMs` was meant, with nothing of it there to read before. */
 	waited(askedMs: number, tookMs: number): void {
 		this.#pace = waited(this.#pace, askedMs, tookMs);
-		this.#quietMs += Math.max(0, Math.min(askedMs, tookMs));
+		if (this.hearing.cancelled) this.#quietMs += Math.max(0, Math.min(askedMs, tookMs));
 	}
 
 	/** Takes one item of its inbox, or that there is none. Refusals: the executor is of no use any more, and why. */
 	async turn(mail: JobMail | undefined): Promise<Heard | undefined> {
-		if (mail === undefined) return this.#silence();
-		this.#quietMs = 0;
-		if (mail.type === 'ended') throw new Refusal(mail.code ?? 'channel-closed');
-		if (mail.type === 'stop') return void (await this.hearing.cancel('stopped'));
-		const heard = await this.hearing.hear(mail.bytes);
+		const { hearing } = this;
+		if (mail?.type === 'ended') throw new Refusal(mail.code ?? 'channel-closed');
+		if (mail?.type === 'stop') return hearing.cancelled ? undefined : void (await hearing.cancel('stopped'));
+		// Looked at whatever comes: one that talks all the time is not asked less than one that is silent.
+		const over = this.#ports.clock.monotonic() >= this.hired.deadlineAt;
+		if (over && !hearing.cancelled) await hearing.cancel('deadline');
+		else if (mail === undefined) this.#silence();
+		if (mail === undefined) return undefined;
+		if (hearing.cancelled && ++this.#lastWords > LAST_WORDS) throw new Refusal('no-acknowledgement');
+		const heard = await hearing.hear(mail.bytes);
 		if (heard?.type === 'frame') {
+			this.#wordless = 0;
 			this.#pace = arrived(this.#pace);
 			this.#newestAt = this.#ports.clock.monotonic();
 			this.#first ??= { at: this.#newestAt, tokens: heard.frame.tokens.length };
-		}
+		} else if (heard === undefined && ++this.#wordless > WORDLESS) throw new Refusal('stalled');
 		return heard;
 	}
 
@@ -115,13 +132,9 @@ export class Runner {
 		};
 	}
 
-	async #silence(): Promise<undefined> {
-		const { hearing, hired } = this;
-		if (hearing.cancelled) {
+	#silence(): void {
+		if (this.hearing.cancelled) {
 			if (this.#quietMs >= LAST_WORD_MS) throw new Refusal('no-acknowledgement');
-		} else if (this.#ports.clock.monotonic() >= hired.deadlineAt) {
-			this.#quietMs = 0;
-			await hearing.cancel('deadline');
 		} else if (this.punctuality === 'gone') throw new Refusal('stalled');
 	}
 }

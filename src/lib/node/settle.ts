@@ -1,7 +1,7 @@
 /** When another goes on, or has answered already: what an executor that is no longer needed is still owed. */
 import { codeOf, Refusal } from '#lib/protocol/errors.ts';
 import type { Said } from '#lib/market/race.ts';
-import type { Runner } from './runner.ts';
+import { LAST_WORDS, type Runner } from './runner.ts';
 import type { NodePorts } from './ports.ts';
 
 /** How long an executor that was replaced has to seal what it delivered. */
@@ -29,7 +29,7 @@ async function lastWord(runner: Runner, shown: Said | undefined, ports: NodePort
 	const end = ports.clock.monotonic() + SEAL_MS;
 	try {
 		await (shown === undefined ? hearing.cutOff() : hearing.cancel('replaced'));
-		for (;;) {
+		for (let words = 0; words < LAST_WORDS; words++) {
 			const mail = await inbox.take(end - ports.clock.monotonic());
 			if (mail === undefined) throw new Refusal('no-acknowledgement');
 			if (mail.type === 'ended') throw new Refusal(mail.code ?? 'channel-closed');
@@ -40,6 +40,7 @@ async function lastWord(runner: Runner, shown: Said | undefined, ports: NodePort
 			if (heard?.type === 'frame' && shown !== undefined && runner.standing(shown).type !== 'behind')
 				throw new Refusal('terms-differ', 'other words than those shown');
 		}
+		throw new Refusal('no-acknowledgement');
 	} catch (error) {
 		ports.log('settled', { tokens: hearing.acknowledgedTokens, code: codeOf(error) });
 		channel.abort();

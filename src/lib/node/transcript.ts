@@ -43,7 +43,8 @@ export function receive(transcript: Transcript, frame: Frame): Transcript {
 /** After a checkpoint that agrees with every frame so far. Refusals: `wrong-job`, `old-epoch`, `out-of-order`, `terms-differ`. */
 export function agree(transcript: Transcript, checkpoint: Checkpoint, cid: Link): Transcript {
 	sameRun(transcript, checkpoint);
-	if (checkpoint.tokens !== transcript.position)
+	// One that says nothing new would cost a verification, a signature and a place on the disk, as often as it likes.
+	if (checkpoint.tokens !== transcript.position || checkpoint.tokens <= transcript.checked)
 		throw new Refusal('out-of-order', `checkpoint at ${checkpoint.tokens}`);
 	const previous = checkpoint.previous?.toString();
 	const follows = previous === transcript.lastCheckpoint?.toString();
