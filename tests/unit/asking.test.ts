@@ -13,6 +13,7 @@ import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcemen
 import { DEFAULT_POLICY } from '#lib/protocol/policy.ts';
 import { openStore } from '#lib/store/store.ts';
 import { SeededRandom } from '../doubles/chance.ts';
+import { chokes } from '../doubles/choked.ts';
 import { endOf, World, type NodeOptions, type TestNode } from '../doubles/node.ts';
 import { SAMPLES } from '../fixtures/messages.ts';
 
@@ -29,7 +30,7 @@ async function place(name: string, lenders: readonly NodeOptions[], asking: Node
 	const late: { offers?: Offers } = {};
 	const asker = await world.node({
 		...asking,
-		dress: (ports) => ({ ...ports, offers: () => late.offers?.list() ?? [] })
+		dress: (ports) => ({ ...(asking.dress?.(ports) ?? ports), offers: () => late.offers?.list() ?? [] })
 	});
 	const registry = asker.ports.registry as Registry;
 	const offers = new Offers(
@@ -98,6 +99,14 @@ describe('a second job', () => {
 		const events = await ask(at);
 		expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(['asked', 'announced']));
 		expect(assigned(events).map(([who]) => who)).toEqual([peer(at.lenders[1] as TestNode)]);
+	});
+
+	it('holds no way to one that takes no question', async () => {
+		const at = await place('choked', [{}], { dress: chokes<TestNode['ports']>(() => jobAnnouncement.type) });
+		await ask(at);
+		expect(endOf(await ask(at))).toMatchObject({ type: 'finished', status: 'success' });
+		await at.world.clock.pass(60_000);
+		expect(at.asker.mesh.held.channels).toBe(0);
 	});
 
 	it('goes to the next of those asked when the best one fails, without a word to everybody', async () => {

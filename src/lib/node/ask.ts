@@ -11,6 +11,7 @@ import { admitBid, whoBid, type SignedBid } from './bidding.ts';
 import type { OriginateEvent } from './events.ts';
 import { Inbox, pour, within, type JobMail } from './inbox.ts';
 import type { NodePorts } from './ports.ts';
+import { say } from './say.ts';
 
 /** An open way to a bidder; its assignment may go there. */
 export interface Line {
@@ -67,8 +68,8 @@ async function askOne(
 		channel = await within(clock, ms, 'unreachable', opening);
 		const inbox = new Inbox<JobMail>(clock);
 		void pour(channel, inbox);
-		if (circle === true) await channel.send(ports.identity.certificate);
-		await channel.send(job.announcement.bytes);
+		if (circle === true) await say(channel, ports.identity.certificate, clock, ms);
+		await say(channel, job.announcement.bytes, clock, ms);
 		// Somebody else was sooner: its way is closed now, not when its time is over.
 		const stop = () => inbox.put({ type: 'stop' });
 		signal.addEventListener('abort', stop, { once: true });

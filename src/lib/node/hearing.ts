@@ -26,6 +26,7 @@ import { mostPromptTokens } from './announce.ts';
 import type { HiredJob } from './hire.ts';
 import type { NodePorts } from './ports.ts';
 import { keepPartial, keepSealed } from './record.ts';
+import { part, say } from './say.ts';
 import { agree, receive, type Transcript } from './transcript.ts';
 
 /** What a message brought; undefined for one that says nothing the receipt will not say. */
@@ -33,7 +34,7 @@ export type Heard =
 	| { readonly type: 'frame'; readonly frame: Frame }
 	/** Verified; to be acknowledged. */
 	| { readonly type: 'checkpoint'; readonly cid: Link }
-	/** Checked, countersigned and kept; the channel is closed. */
+	/** Checked, countersigned and kept; the channel is closing. */
 	| { readonly type: 'receipt'; readonly receipt: Signed<ExecutionReceipt> };
 
 export class Hearing {
@@ -103,13 +104,14 @@ export class Hearing {
 		return this.#cancelled;
 	}
 
-	/** Asks it to stop and to seal what it delivered. Never throws. */
+	/** Asks it to stop and to seal what it delivered; whether it takes that is not waited for. Never throws. */
 	async cancel(reason: JobCancel['reason']): Promise<void> {
 		this.#cancelled = true;
 		const { job, assignment, channel } = this.hired;
 		const { epoch } = assignment.body;
 		const body = { job: job.id, epoch, reason, issuedAt: this.#ports.clock.now(), extensions: {} };
-		await channel.send((await seal(jobCancel, body, job.key)).bytes).catch(() => undefined);
+		const cancel = await seal(jobCancel, body, job.key);
+		say(channel, cancel.bytes, this.#ports.clock).catch(() => undefined);
 	}
 
 	/** Another goes on: from now on its words are refused with `old-epoch`. */
@@ -143,7 +145,7 @@ export class Hearing {
 
 	/**
 	 * Keeps the newest checkpoint and tells the executor so. To be called once the words it covers are kept: whoever finds a checkpoint
-	 * finds them too, and one that is not found is sent again. Refusals of `channel.send`.
+	 * finds them too, and one that is not found is sent again. Whether it takes that is not waited for: a channel that breaks tells it.
 	 */
 	async acknowledge(): Promise<void> {
 		const signed = this.#owed;
@@ -156,7 +158,7 @@ export class Hearing {
 		const partial = { checkpoint: signed, acknowledgement, bid, startPosition, replaces: this.#replaced() };
 		await keepPartial(partial, 'originator', this.#ports);
 		this.#acknowledged = signed.cid;
-		await hired.channel.send(acknowledgement.bytes);
+		say(hired.channel, acknowledgement.bytes, this.#ports.clock).catch(() => undefined);
 	}
 
 	async #checkpoint(bytes: Uint8Array): Promise<Heard> {
@@ -175,14 +177,16 @@ export class Hearing {
 	}
 
 	async #receipt(bytes: Uint8Array): Promise<Heard> {
-		const { job, channel } = this.hired;
+		const { job, channel, inbox } = this.hired;
 		const receipt = await open(executionReceipt, bytes, this.#ports.crypto);
 		this.#fromExecutor(receipt);
 		checkReceipt(receipt.body, this.#facts());
 		const countersignature = await sealBytes(receiptCountersignature, receipt.bodyBytes, job.key);
-		await channel.send(countersignature.bytes);
+		// Kept first: whatever becomes of the channel, the answer has its receipt and is not asked for again.
 		await keepSealed({ receipt, countersignature, replaces: this.#replaced() }, 'originator', this.#ports);
-		await channel.close();
+		const { clock } = this.#ports;
+		say(channel, countersignature.bytes, clock).catch(() => undefined);
+		void part(channel, inbox, clock);
 		return { type: 'receipt', receipt };
 	}
 

@@ -15,6 +15,7 @@ import type { ExecutorFacts, OriginateEvent } from './events.ts';
 import { hangUpAll, isNewcomer, knock, KNOCKED, MAX_KNOCKED, newcomersFail } from './ask.ts';
 import { Inbox, pour, within, type JobMail } from './inbox.ts';
 import type { NodePorts } from './ports.ts';
+import { say } from './say.ts';
 import type { Transcript } from './transcript.ts';
 
 /** A job that an executor has accepted. */
@@ -68,6 +69,8 @@ const ACCEPT_MS = 5_000;
 const QUEUE_MS = 40_000;
 /** The same when another executor was lost and a person is reading. */
 const QUEUE_NEXT_MS = 8_000;
+/** For an assignment to leave: the executor waits 10 s for one (`ASSIGN_MS`), its prompt included. */
+const SEND_MS = 12_000;
 /** When to come back, where nothing was said of it. */
 const SOON_MS = 1_000;
 /** Longer than any place is held. */
@@ -220,6 +223,9 @@ export async function assign(
 	const channel =
 		line?.channel ??
 		(await within(ports.clock, reachMs, 'unreachable', ports.mesh.open(executor, bid.addresses, signal)));
+	// A stop at any time until it has accepted ends the channel, and with it whatever is waited for.
+	const cut = () => channel.abort();
+	signal.addEventListener('abort', cut, { once: true });
 	try {
 		const body: AssignJob = {
 			job: job.id,
@@ -243,13 +249,10 @@ export async function assign(
 		const inbox = line?.inbox ?? new Inbox<JobMail>(ports.clock);
 		if (line === undefined) void pour(channel, inbox);
 		const deadlineAt = beginning.deadlineAt ?? ports.clock.monotonic() + job.policy.deadlineMs;
-		await channel.send(assignment.bytes);
-		const stop = () => inbox.put({ type: 'stop' });
-		signal.addEventListener('abort', stop, { once: true });
+		if (signal.aborted) throw new Refusal('aborted');
+		await say(channel, assignment.bytes, ports.clock, SEND_MS);
 		const queueMs = beginning.deadlineAt === undefined ? QUEUE_MS : QUEUE_NEXT_MS;
-		const executorNonce = await acceptance(inbox, choice.heard, body, ports, { wordMs, queueMs }, queued).finally(() =>
-			signal.removeEventListener('abort', stop)
-		);
+		const executorNonce = await acceptance(inbox, choice.heard, body, ports, { wordMs, queueMs }, queued);
 		const { originatorNonce } = body;
 		const seedFrom = beginning.seedFrom ?? { epoch, originatorNonce, executorNonce };
 		const seed = seedOf(job.id, seedFrom.epoch, seedFrom.originatorNonce, seedFrom.executorNonce);
@@ -258,6 +261,8 @@ export async function assign(
 	} catch (error) {
 		channel.abort();
 		throw error;
+	} finally {
+		signal.removeEventListener('abort', cut);
 	}
 }
 

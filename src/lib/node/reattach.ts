@@ -17,6 +17,7 @@ import { carryOn } from './originate.ts';
 import type { NodePorts } from './ports.ts';
 import { Race, type Left } from './race.ts';
 import { recordOf } from './record.ts';
+import { say } from './say.ts';
 import { Spares } from './spares.ts';
 import { restore, unfinishedOf, type Found, type Shown } from './unfinished.ts';
 
@@ -89,6 +90,8 @@ async function comeBack({ hired, acknowledgement }: Found, ports: NodePorts, sig
 	const { job, assignment, executor, resumed } = hired;
 	const { transcript, attempt } = resumed;
 	const channel = await reach(hired, ports, signal);
+	const cut = () => channel.abort();
+	signal.addEventListener('abort', cut, { once: true });
 	try {
 		const request = {
 			job: job.id,
@@ -104,13 +107,17 @@ async function comeBack({ hired, acknowledgement }: Found, ports: NodePorts, sig
 		};
 		const inbox = new Inbox<JobMail>(clock);
 		void pour(channel, inbox);
-		await channel.send((await seal(reattachJob, request, job.key)).bytes);
-		if (acknowledgement !== undefined) await channel.send(acknowledgement);
+		const { bytes } = await seal(reattachJob, request, job.key);
+		if (signal.aborted) throw new Refusal('aborted');
+		await say(channel, bytes, clock);
+		if (acknowledgement !== undefined) await say(channel, acknowledgement, clock);
 		await acceptance(inbox, executor, assignment.body, ports);
 		return { ...hired, channel, inbox };
 	} catch (error) {
 		channel.abort();
 		throw error;
+	} finally {
+		signal.removeEventListener('abort', cut);
 	}
 }
 
