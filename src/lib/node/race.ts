@@ -181,9 +181,10 @@ export class Race {
 		};
 	}
 
-	/** Asks nobody else any more. */
+	/** Asks nobody else any more, and lets go whoever is still at it. */
 	close(): void {
 		this.#ending.abort();
+		for (const runner of this.runners.splice(0)) release(runner, this.#shown, this.#ports);
 	}
 
 	#praise(runner: Runner): void {

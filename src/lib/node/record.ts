@@ -169,13 +169,18 @@ export async function* listen<R>(
 	record: JobRecord,
 	events: AsyncGenerator<OriginateEvent | Again, R, void>
 ): AsyncGenerator<OriginateEvent, R, void> {
-	for (;;) {
-		const next = await events.next();
-		if (next.done === true) return next.value;
-		const { value } = next;
-		const noted = record.note(value);
-		if (WAITED_FOR.includes(value.type)) await noted;
-		if (value.type !== 'again') yield value;
+	try {
+		for (;;) {
+			const next = await events.next();
+			if (next.done === true) return next.value;
+			const { value } = next;
+			const noted = record.note(value);
+			if (WAITED_FOR.includes(value.type)) await noted;
+			if (value.type !== 'again') yield value;
+		}
+	} finally {
+		// Left by its reader: they let go what they hold. Nothing where they have ended.
+		await events.return(undefined as R);
 	}
 }
 

@@ -282,6 +282,8 @@ export class Chat {
 		} catch (error) {
 			state = end(state, stop.signal.aborted ? 'aborted' : codeOfThrown(error));
 		} finally {
+			// What failed on this side goes on nowhere else.
+			stop.abort();
 			clearTimeout(this.#later);
 			this.#later = this.#newest = undefined;
 			this.running = undefined;

@@ -35,7 +35,10 @@ export async function* eventsAgain(
 	for await (const event of untilStopped<OriginateEvent>(stream, signal)) yield (state) => hearMesh(state, event);
 }
 
-/** Passes a stream on; once stopped, waits for its end only so long and then throws. */
+/**
+ * Passes a stream on; once stopped, waits for its end only so long and then throws. A stream that is left before its end is read on in the
+ * background: only so does it let go what it holds, and write down how it ended.
+ */
 async function* untilStopped<T>(stream: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T, void, void> {
 	const iterator = stream[Symbol.asyncIterator]();
 	const { promise: lastWord, reject } = Promise.withResolvers<never>();
@@ -44,15 +47,31 @@ async function* untilStopped<T>(stream: AsyncIterable<T>, signal: AbortSignal): 
 	const wait = () => (timer = setTimeout(() => reject(new DOMException('stopped', 'AbortError')), STOP_PATIENCE_MS));
 	if (signal.aborted) wait();
 	else signal.addEventListener('abort', wait, { once: true });
+	let over = false;
 	try {
 		for (;;) {
-			const next = await Promise.race([iterator.next(), lastWord]);
+			const step = iterator.next();
+			// One that failed has ended, also when nobody waits for it any more.
+			step.then(
+				({ done = false }) => (over = done),
+				() => (over = true)
+			);
+			const next = await Promise.race([step, lastWord]);
 			if (next.done) return;
 			yield next.value;
 		}
 	} finally {
+		if (!over) void readOn(iterator);
 		clearTimeout(timer);
 		signal.removeEventListener('abort', wait);
+	}
+}
+
+async function readOn(iterator: AsyncIterator<unknown>): Promise<void> {
+	try {
+		while (!((await iterator.next()).done ?? false));
+	} catch {
+		// It has ended, and nobody is left to be told how.
 	}
 }
 
