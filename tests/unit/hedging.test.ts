@@ -12,6 +12,7 @@ import { checkpoint } from '#lib/protocol/checkpoint.ts';
 import { read, seal } from '#lib/protocol/envelope.ts';
 import { decodeFrame, encodeFrame } from '#lib/protocol/frame.ts';
 import { executionReceipt } from '#lib/protocol/receipt.ts';
+import { jobStatus } from '#lib/protocol/status.ts';
 import { SeededRandom } from '../doubles/chance.ts';
 import { askAnd, handedOver, receiptOf, stage, typeOf, unbroken, whole, type Stage } from '../doubles/losses.ts';
 import { answerOf, endOf, type TestNode } from '../doubles/node.ts';
@@ -315,5 +316,52 @@ describe('what is shown', () => {
 		expect(told([3], 'c ', { tokens: 2, characters: 4 })).toBe('behind');
 		expect(told([3, 4], 'c d ', { tokens: 2, characters: 4 })).toBe('ahead');
 		expect(told([4], 'c ', { tokens: 2, characters: 4 })).toBe('parted');
+	});
+});
+
+describe('a standby that joins in the last moment', () => {
+	/** A disk that takes a while for a receipt; the standby's acceptance comes just then. */
+	async function late(name: string) {
+		const set = await stage(`late/${name}`, [{}, { tokensPerSecond: 80 }]);
+		const { world, asker, executors } = set;
+		const [first, second] = executors;
+		const { receipts } = asker.ports.store;
+		const put: typeof receipts.put = async (record) => {
+			if (record.kind === 'sealed') await world.clock.sleep(200);
+			await receipts.put(record);
+		};
+		Object.assign(asker.ports, { store: { ...asker.ports.store, receipts: { ...receipts, put } } });
+		const held: Uint8Array[] = [];
+		world.network.meddle = (bytes, from) => {
+			// Its words wait too: nothing overtakes on a channel.
+			if (from === second.identity.peer && (typeOf(bytes) === jobStatus.type || held.length > 0)) {
+				held.push(bytes);
+				return [];
+			}
+			if (from === first.identity.peer && typeOf(bytes) === executionReceipt.type) {
+				const [channel] = second.mesh.channels;
+				world.clock.at(world.clock.monotonic() + 100, () => {
+					world.network.meddle = undefined;
+					for (const said of held) void channel?.send(said).catch(() => undefined);
+				});
+			}
+			return [bytes];
+		};
+		return set;
+	}
+
+	it('is let go with the others', async () => {
+		const set = await late('finished');
+		const events = await set.world.clock.until(set.asker.ask({}, undefined, HEDGED));
+		expect(endOf(events)).toMatchObject({ type: 'finished', status: 'success' });
+		await set.world.clock.pass(4_000);
+		for (const { mesh } of [set.asker, ...set.executors]) expect(mesh.held.channels).toBe(0);
+	});
+
+	it('leads when the last one is lost', async () => {
+		const set = await late('lost');
+		const [first, second] = set.executors;
+		const events = await hedged(set, 20, () => void first.contribution.stop());
+		expect(handedOver(events)).toMatchObject([{ to: { id: second.identity.peer }, reason: 'it stood by' }]);
 	});
 });

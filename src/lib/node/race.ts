@@ -154,6 +154,9 @@ export class Race {
 		if (proof !== undefined) this.#predecessors = [...this.#predecessors, proof];
 		const { epoch, maxTokens } = hired.assignment.body;
 		this.#ports.log('executor-lost', { code, epoch, position: hearing.position });
+		// One that accepted while this one's last word was read: it has not been let in yet, and leads now.
+		const waiting = this.runners.length === 0 && !cancelled ? this.#joined.poll() : undefined;
+		if (waiting !== undefined) this.runners.push(waiting);
 		if (this.runners.length > 0) {
 			this.runners.sort((a, b) => b.hearing.position - a.hearing.position);
 			if (!cancelled) this.#ask();
@@ -184,6 +187,7 @@ export class Race {
 	/** Asks nobody else any more, and lets go whoever is still at it. */
 	close(): void {
 		this.#ending.abort();
+		for (let late = this.#joined.poll(); late !== undefined; late = this.#joined.poll()) this.runners.push(late);
 		for (const runner of this.runners.splice(0)) release(runner, this.#shown, this.#ports);
 	}
 
@@ -210,7 +214,12 @@ export class Race {
 		this.#joining = true;
 		void standBy(running, beginning, this.#wish, this.#spares, this.#ports, this.#signal).then((hired) => {
 			this.#joining = false;
-			if (hired !== undefined) this.#joined.put(new Runner(hired, characters, this.#ports));
+			if (hired !== undefined) {
+				const runner = new Runner(hired, characters, this.#ports);
+				// It accepted while the answer ended.
+				if (this.#ending.signal.aborted) release(runner, this.#shown, this.#ports);
+				else this.#joined.put(runner);
+			}
 			// Somebody was lost meanwhile.
 			else if (this.#parts.length > lost) this.#ask();
 		});
