@@ -9,6 +9,7 @@ import { Offers } from '#lib/node/offers.ts';
 import { Registry } from '#lib/node/registry.ts';
 import { capabilityAdvertisement } from '#lib/protocol/capability.ts';
 import { read } from '#lib/protocol/envelope.ts';
+import { assignJob } from '#lib/protocol/assignment.ts';
 import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcement.ts';
 import { DEFAULT_POLICY } from '#lib/protocol/policy.ts';
 import { openStore } from '#lib/store/store.ts';
@@ -108,6 +109,27 @@ describe('a second job', () => {
 		// Before the lender itself gives it up.
 		await at.world.clock.pass(4_000);
 		expect(at.asker.mesh.held.channels).toBe(0);
+	});
+
+	it('goes over a fresh way to one that closed the first while it waited, and nothing is held against it', async () => {
+		const late: { slow?: string } = {};
+		const dress = chokes<TestNode['ports']>(
+			() => assignJob.type,
+			() => late.slow
+		);
+		const at = await place('held', [{}, {}], { dress });
+		const [one, two] = at.lenders as [TestNode, TestNode];
+		for (const { identity } of [one, two])
+			await ask(at, {}, undefined, { trust: { who: 'these', accounts: [identity.account] } });
+		const before = said(at, 'fireweed/1/announcements');
+		const [best] = assigned(await ask(at)).map(([who]) => who);
+		const other = [one, two].find((node) => peer(node) !== best) as TestNode;
+		late.slow = best as string;
+		const events = await ask(at);
+		expect(assigned(events).map(([who]) => who)).toEqual([peer(other)]);
+		expect(said(at, 'fireweed/1/announcements')).toBe(before);
+		const row = (await at.asker.ports.store.known.list()).find(({ id }) => id === peer(other));
+		expect(row?.broken).toBe(0);
 	});
 
 	it('goes to the next of those asked when the best one fails, without a word to everybody', async () => {

@@ -8,6 +8,7 @@ import { reattachJob } from '#lib/protocol/reattach.ts';
 import { receiptCountersignature } from '#lib/protocol/receipt.ts';
 import { chokes } from '../doubles/choked.ts';
 import { handedOver, whole } from '../doubles/losses.ts';
+import { noShow } from '../sim/hostile/channels.ts';
 import { answerOf, endOf, World, type NodeOptions, type TestNode } from '../doubles/node.ts';
 
 /** An asker whose channels to the first of `count` lenders are choked for that type. */
@@ -120,6 +121,28 @@ describe('a lender that does not take', () => {
 		const events = await world.clock.until(next.reattach('m', answerOf(before), stop.signal));
 		expect(endOf(events)).toMatchObject({ type: 'lost', code: 'aborted' });
 		expect(world.clock.monotonic() - from).toBeLessThan(1_200);
+	});
+});
+
+describe('a connection that comes when nobody waits for it any more', () => {
+	it('is closed at once', async () => {
+		const world = new World('choked/late');
+		const dress: NodeOptions['dress'] = (ports) => {
+			const { mesh } = ports;
+			const open: typeof mesh.open = async (...args) => {
+				const channel = await mesh.open(...args);
+				await world.clock.sleep(17_000);
+				return channel;
+			};
+			return { ...ports, mesh: new Proxy(mesh, { get: (of, key) => (key === 'open' ? open : bound(of, key)) }) };
+		};
+		const asker = await world.node({ dress });
+		// One that waits for an assignment longer than any lender.
+		const executor = await world.node({ dress: (ports) => noShow(ports, () => undefined) });
+		await world.clock.until(executor.contribution.start());
+		expect(endOf(await world.clock.until(asker.ask()))).toMatchObject({ type: 'failed' });
+		await world.clock.pass(20_000);
+		expect(asker.mesh.held.channels).toBe(0);
 	});
 });
 

@@ -9,8 +9,9 @@ import { codeOf, Refusal } from '#lib/protocol/errors.ts';
 import type { AnnouncedJob } from './announce.ts';
 import { admitBid, whoBid, type SignedBid } from './bidding.ts';
 import type { OriginateEvent } from './events.ts';
-import { Inbox, pour, within, type JobMail } from './inbox.ts';
+import { Inbox, pour, type JobMail } from './inbox.ts';
 import type { NodePorts } from './ports.ts';
+import { reach } from './reach.ts';
 import { say } from './say.ts';
 
 /** An open way to a bidder; its assignment may go there. */
@@ -51,21 +52,11 @@ async function askOne(
 	ports: NodePorts,
 	signal: AbortSignal
 ): Promise<Answer> {
-	const { clock, mesh } = ports;
+	const { clock } = ports;
 	const ending = clock.monotonic() + ms;
-	const late = new AbortController();
-	const either = AbortSignal.any([signal, late.signal]);
 	let channel: Channel | undefined;
 	try {
-		const opening = mesh.open(executor, addresses, either);
-		// Given up on, it may still come: nobody would close it.
-		opening.then(
-			(opened) => {
-				if (late.signal.aborted) opened.abort();
-			},
-			() => undefined
-		);
-		channel = await within(clock, ms, 'unreachable', opening);
+		channel = await reach(executor, addresses, ms, ports, signal);
 		const inbox = new Inbox<JobMail>(clock);
 		void pour(channel, inbox);
 		if (circle === true) await say(channel, ports.identity.certificate, clock, ms);
@@ -85,7 +76,6 @@ async function askOne(
 		channel.abort();
 		return { type: word?.type === 'full' ? 'full' : 'none', executor };
 	} catch (error) {
-		late.abort();
 		channel?.abort();
 		if (!signal.aborted) ports.log('asked-in-vain', { code: codeOf(error) });
 		return { type: 'none', executor };

@@ -13,8 +13,9 @@ import type { AnnouncedJob } from './announce.ts';
 import { whoBid, type RankedJob, type SignedBid } from './bidding.ts';
 import type { ExecutorFacts, OriginateEvent } from './events.ts';
 import { hangUpAll, isNewcomer, knock, KNOCKED, MAX_KNOCKED, newcomersFail } from './ask.ts';
-import { Inbox, pour, within, type JobMail } from './inbox.ts';
+import { Inbox, pour, type JobMail } from './inbox.ts';
 import type { NodePorts } from './ports.ts';
+import { reach } from './reach.ts';
 import { say } from './say.ts';
 import type { Transcript } from './transcript.ts';
 
@@ -219,10 +220,11 @@ export async function assign(
 ): Promise<HiredJob> {
 	const { bid, signed, executor, sameAccount } = choice.heard;
 	const { epoch, continueFrom, predecessors, startedFrom, parts } = beginning;
-	const { line } = choice.heard;
-	const channel =
-		line?.channel ??
-		(await within(ports.clock, reachMs, 'unreachable', ports.mesh.open(executor, bid.addresses, signal)));
+	const { line: held } = choice.heard;
+	// Its owner closes one that nobody uses after 10 s (`ASSIGN_MS`); the bid holds longer.
+	const line = held?.inbox.idle === true ? held : undefined;
+	if (line === undefined) held?.channel.abort();
+	const channel = line?.channel ?? (await reach(executor, bid.addresses, reachMs, ports, signal));
 	// A stop at any time until it has accepted ends the channel, and with it whatever is waited for.
 	const cut = () => channel.abort();
 	signal.addEventListener('abort', cut, { once: true });

@@ -18,6 +18,11 @@ export class Inbox<T> {
 		this.#clock = clock;
 	}
 
+	/** Nothing waits to be read. */
+	get idle(): boolean {
+		return this.#waiting.length === 0;
+	}
+
 	put(item: T): void {
 		if (this.#waiting.length < MAX_UNREAD) this.#waiting.push(item);
 		this.#wake?.();

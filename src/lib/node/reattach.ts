@@ -12,10 +12,11 @@ import { reattachJob } from '#lib/protocol/reattach.ts';
 import type { Wish } from './app.ts';
 import type { OriginateEvent } from './events.ts';
 import { acceptance, facts, type HiredJob } from './hire.ts';
-import { Inbox, pour, within, type JobMail } from './inbox.ts';
+import { Inbox, pour, type JobMail } from './inbox.ts';
 import { carryOn } from './originate.ts';
 import type { NodePorts } from './ports.ts';
 import { Race, type Left } from './race.ts';
+import { reach } from './reach.ts';
 import { recordOf } from './record.ts';
 import { say } from './say.ts';
 import { Spares } from './spares.ts';
@@ -89,7 +90,7 @@ async function comeBack({ hired, acknowledgement }: Found, ports: NodePorts, sig
 	const { clock, identity } = ports;
 	const { job, assignment, executor, resumed } = hired;
 	const { transcript, attempt } = resumed;
-	const channel = await reach(hired, ports, signal);
+	const channel = await findAgain(hired, ports, signal);
 	const cut = () => channel.abort();
 	signal.addEventListener('abort', cut, { once: true });
 	try {
@@ -122,16 +123,12 @@ async function comeBack({ hired, acknowledgement }: Found, ports: NodePorts, sig
 }
 
 /** Tries until the time is over: this page has perhaps no relay yet. */
-async function reach(hired: Found['hired'], { mesh, clock }: NodePorts, signal: AbortSignal): Promise<Channel> {
-	const { executor } = hired;
+async function findAgain({ executor }: Found['hired'], ports: NodePorts, signal: AbortSignal): Promise<Channel> {
+	const { clock } = ports;
 	const end = clock.monotonic() + REACH_AGAIN_MS;
 	for (;;) {
-		const opening = mesh.open(executor.executor, executor.bid.addresses, signal);
-		const channel = await within(clock, REACH_ONCE_MS, 'unreachable', opening).catch((error: unknown) => {
-			// Comes too late to be used.
-			opening.then((late) => late.abort()).catch(() => undefined);
-			return codeOf(error);
-		});
+		const { addresses } = executor.bid;
+		const channel = await reach(executor.executor, addresses, REACH_ONCE_MS, ports, signal).catch(codeOf);
 		if (typeof channel !== 'string') return channel;
 		if (signal.aborted) throw new Refusal('aborted');
 		if (clock.monotonic() + PAUSE_MS > end) throw new Refusal(channel);
