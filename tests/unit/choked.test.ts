@@ -121,6 +121,8 @@ describe('a lender that does not take', () => {
 		const events = await world.clock.until(next.reattach('m', answerOf(before), stop.signal));
 		expect(endOf(events)).toMatchObject({ type: 'lost', code: 'aborted' });
 		expect(world.clock.monotonic() - from).toBeLessThan(1_200);
+		// The person stopped it; that says nothing of who was asked.
+		expect(await next.ports.store.known.list()).toEqual([]);
 	});
 });
 

@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { openReceipt } from '#lib/node/open-receipt.ts';
+import { lossOf } from '#lib/node/race.ts';
 import { originate } from '#lib/node/originate.ts';
 import type { OriginateEvent } from '#lib/node/events.ts';
 import { assignJob, jobCancel } from '#lib/protocol/assignment.ts';
@@ -398,6 +399,15 @@ describe('cheats', () => {
 		expect(endOf(events)).toMatchObject({ type: 'finished' });
 		const kept = (await set.asker.ports.store.receipts.list()).map((record) => record.kind).sort();
 		expect(kept).toEqual(['checkpoint', 'sealed']);
+	});
+
+	it('one that says itself why it stopped, in words that weigh nothing: it left off', () => {
+		const receipt = (code: string) =>
+			({ cid: undefined, body: { status: 'partial', code } }) as unknown as Parameters<typeof lossOf>[0];
+		for (const code of ['internal', 'busy', 'deadline-passed', 'expired', 'locked', 'no such code'])
+			expect(lossOf(receipt(code)).code).toBe('aborted');
+		for (const code of ['engine-failed', 'prompt-too-long', 'no-acknowledgement'])
+			expect(lossOf(receipt(code)).code).toBe(code);
 	});
 
 	it('an old executor that bids again for its own job: it does not get it', async () => {

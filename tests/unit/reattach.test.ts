@@ -7,9 +7,11 @@ import { read, seal } from '#lib/protocol/envelope.ts';
 import { decodeCanonical } from '#lib/protocol/encode.ts';
 import { decodeFrame, encodeFrame } from '#lib/protocol/frame.ts';
 import { executionReceipt } from '#lib/protocol/receipt.ts';
+import { Refusal } from '#lib/protocol/errors.ts';
 import { reattachJob, type ReattachJob } from '#lib/protocol/reattach.ts';
 import { jobStatus } from '#lib/protocol/status.ts';
 import { KEPT_MS, MAX_KEPT_EACH } from '#lib/node/kept.ts';
+import { overMesh } from '../sim/hostile/channels.ts';
 import { ScriptedEngine, type ScriptedEngineInit } from '../doubles/engine.ts';
 import { answerOf, endOf, ORDINARY_WISH, World, type TestNode } from '../doubles/node.ts';
 
@@ -246,6 +248,29 @@ describe('what the screen kept and what the job kept', () => {
 		const [row] = await set.asker.ports.store.jobs.list();
 		expect(row).toMatchObject({ state: 'finished', unfinished: undefined });
 		expect(JSON.stringify(row)).not.toContain('fireweed');
+	});
+});
+
+describe('what the asker did itself', () => {
+	it('is not held against the executor: it was away too long, and what it had said was sealed without it', async () => {
+		const set = await stage('blame/away');
+		const { shown } = await askUntil(set, 50, 'crashed', { minTokens: 400, maxTokens: 400 });
+		const { next, events } = await comeBack(set, set.asker, shown, 18_000);
+		expect(events.map(({ type }) => type)).toContain('reattached');
+		expect(endOf(events)).toMatchObject({ type: 'finished', status: 'partial' });
+		expect((await next.ports.store.known.list()).map(({ broken }) => broken)).toEqual([]);
+	});
+
+	it('is not held against the executor: this page reached nobody', async () => {
+		const set = await stage('blame/unreached');
+		const { shown } = await askUntil(set, 50, 'crashed', { minTokens: 400, maxTokens: 400 });
+		const next = await set.world.node({
+			after: set.asker,
+			dress: (ports) => overMesh(ports, () => ({ open: () => Promise.reject(new Refusal('unreachable')) }))
+		});
+		const events = await set.world.clock.until(next.reattach('m', shown));
+		expect(endOf(events)).toMatchObject({ type: 'lost', code: 'unreachable' });
+		expect(await next.ports.store.known.list()).toEqual([]);
 	});
 });
 

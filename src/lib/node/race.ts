@@ -2,6 +2,7 @@
  * Everybody who answers a job just now, and what is shown of it: one executor, or by policy (`hedge`) some that stand by. Of several the first valid
  * frame for each position is shown. The first of them leads: it is the one that is named, and when it is lost the one that is furthest leads.
  */
+import { gravityOf } from '#lib/market/known.ts';
 import type { Part } from '#lib/market/price.ts';
 import { owedFor } from '#lib/market/price.ts';
 import type { Link } from '#lib/protocol/encode.ts';
@@ -51,6 +52,8 @@ export interface Loss {
 	readonly receipt?: Signed<ExecutionReceipt>;
 	/** It told other words than those shown. */
 	readonly parted?: boolean;
+	/** Our own doing, or our own network: nothing against it. */
+	readonly ours?: boolean;
 }
 
 export class Race {
@@ -135,7 +138,7 @@ export class Race {
 	}
 
 	/** This one is of no more use. Returns what is left when it was the last. */
-	lose(runner: Runner, { code, receipt, parted = false }: Loss): Left | undefined {
+	lose(runner: Runner, { code, receipt, parted = false, ours = false }: Loss): Left | undefined {
 		const { hired, hearing } = runner;
 		const { cancelled } = hearing;
 		this.runners.splice(this.runners.indexOf(runner), 1);
@@ -146,7 +149,9 @@ export class Race {
 		if (cancelled) this.#praise(runner);
 		// Two who differ: one of them is wrong, and nobody can tell which.
 		else if (parted) this.#ports.registry.learn(whoBid(hired.executor), { type: 'broken', gravity: 1 });
-		else this.#ports.registry.failed(whoBid(hired.executor), code, 'answering');
+		// One whose asker was away, and came back too late, sealed what nobody acknowledged.
+		else if (!ours && !(code === 'no-acknowledgement' && hired.resumed !== undefined))
+			this.#ports.registry.failed(whoBid(hired.executor), code, 'answering');
 		const proof = receipt?.cid ?? hearing.acknowledged;
 		const before = this.#predecessors.at(-1);
 		const { answerTokens = hearing.acknowledgedTokens, price } = receipt?.body ?? {};
@@ -245,5 +250,7 @@ export function lossOf(receipt: Signed<ExecutionReceipt>): Loss {
 	const { status, code } = receipt.body;
 	// It ended where another went on: of one class both would have.
 	if (status === 'success') return { code: 'terms-differ', receipt, parted: true };
-	return { code: isCode(code) ? code : 'aborted', receipt };
+	// The executor's own word: it may be one that tells the next what to do, but none that makes its leaving off weigh nothing.
+	const told = isCode(code) && (HOPELESS.includes(code) || gravityOf(code, 'answering') > 0) ? code : 'aborted';
+	return { code: told, receipt };
 }

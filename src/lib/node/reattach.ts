@@ -15,7 +15,7 @@ import { acceptance, facts, type HiredJob } from './hire.ts';
 import { Inbox, pour, type JobMail } from './inbox.ts';
 import { carryOn } from './originate.ts';
 import type { NodePorts } from './ports.ts';
-import { Race, type Left } from './race.ts';
+import { Race, type Left, type Loss } from './race.ts';
 import { reach } from './reach.ts';
 import { recordOf } from './record.ts';
 import { say } from './say.ts';
@@ -71,7 +71,7 @@ export async function* reattach(
 		const extra = shown.tokens.slice(position);
 		// The next executor is given what the screen kept; the record must hold as many.
 		if (extra.length > 0) await record.note({ type: 'words', tokens: extra, text: '', position });
-		const left = lost(again, signal.aborted ? 'aborted' : back, wish, spares, ports);
+		const left = lost(again, { code: signal.aborted ? 'aborted' : back, ours: signal.aborted }, wish, spares, ports);
 		yield* carryOn(undefined, left, wish, spares, record, ports, signal);
 	} catch (error) {
 		if (codeOf(error) === 'internal') ports.log('reattach-failed', { error: String(error) });
@@ -137,11 +137,13 @@ async function findAgain({ executor }: Found['hired'], ports: NodePorts, signal:
 }
 
 /** What an executor leaves that was not found again. */
-function lost(job: HiredJob, code: Code, wish: Wish, spares: Spares, ports: NodePorts): Left | undefined {
+function lost(job: HiredJob, { code, ours = false }: Loss, wish: Wish, spares: Spares, ports: NodePorts) {
 	const race = new Race(job, wish, spares, ports, AbortSignal.abort());
 	const [runner] = race.runners;
+	// A page that has just been loaded may have no relay yet: that it reached nobody says nothing of whom it looked for.
+	const loss = { code: code === 'stalled' ? 'peer-lost' : code, ours: ours || code === 'unreachable' } as const;
 	// Nobody is at the other end: one that is silent has nothing to seal.
-	const left = runner && race.lose(runner, { code: code === 'stalled' ? 'peer-lost' : code });
+	const left: Left | undefined = runner && race.lose(runner, loss);
 	race.close();
 	return left;
 }
