@@ -129,7 +129,8 @@ export async function createTab(): Promise<App> {
 		lending: () => contributor.active
 	});
 	const people = new People({ store, now: Date.now, own: identity.account });
-	const registry = new Registry({ store, clock, random, log });
+	const online = () => navigator.onLine && (mesh.relays().some(({ up }) => up) || mesh.peers().length > 0);
+	const registry = new Registry({ store, clock, random, log, online });
 	void registry.load();
 	const offers = new Offers(
 		{ mesh, crypto, clock, identity, log, shows: (account) => people.shows(account) },

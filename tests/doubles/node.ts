@@ -59,6 +59,8 @@ export interface NodeOptions {
 	readonly playing?: (engine: ScriptedEngine) => Engine;
 	/** Chooses among bids instead of a registry without lots. */
 	readonly choosing?: (ports: RegistryPorts) => Choosing;
+	/** Whether it is on the network, as far as it can tell; always when not given. */
+	readonly online?: () => boolean;
 	/** Hears what a contributor tells, instead of `contributed`. */
 	readonly tell?: (event: ContributeEvent) => void;
 }
@@ -114,7 +116,10 @@ export class World {
 			log: (event, facts) => log.push({ event, facts }),
 			offering: () => options.offering,
 			offers: () => [],
-			registry: (options.choosing ?? withoutLots)({ store, clock, random, log: () => undefined })
+			registry: (options.choosing ?? withoutLots)({
+				...{ store, clock, random, log: () => undefined },
+				online: options.online ?? (() => true)
+			})
 		};
 		const ports = options.dress?.(plain) ?? plain;
 		const contributed: ContributeEvent[] = [];

@@ -11,11 +11,14 @@ import { capabilityAdvertisement } from '#lib/protocol/capability.ts';
 import { read } from '#lib/protocol/envelope.ts';
 import { assignJob } from '#lib/protocol/assignment.ts';
 import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcement.ts';
+import { Refusal } from '#lib/protocol/errors.ts';
 import { DEFAULT_POLICY } from '#lib/protocol/policy.ts';
 import { openStore } from '#lib/store/store.ts';
 import { SeededRandom } from '../doubles/chance.ts';
 import { chokes } from '../doubles/choked.ts';
 import { endOf, World, type NodeOptions, type TestNode } from '../doubles/node.ts';
+import type { Mesh } from '#lib/ports/mesh.ts';
+import { overMesh, sending } from '../sim/hostile/channels.ts';
 import { SAMPLES } from '../fixtures/messages.ts';
 
 interface Place {
@@ -289,6 +292,46 @@ describe('newcomers that fail', () => {
 	});
 });
 
+describe('a newcomer that is asked whether it is there', () => {
+	/** What is remembered of lenders that were knocked at, when the way to them is as `way` makes it. */
+	async function knockedAt(name: string, way: (mesh: Mesh) => Partial<Mesh>, options: NodeOptions = {}) {
+		const world = new World(`asking/knocked/${name}`);
+		const asker = await world.node(options);
+		const cheat = await world.node();
+		const lender = await world.node();
+		for (const { contribution } of [cheat, lender]) await world.clock.until(contribution.start());
+		for (let i = 0; i < 4; i++)
+			asker.ports.registry.failed({ id: `failed ${i}`, account: 'did:x', addresses: [] }, 'engine-failed', 'hiring');
+		Object.assign(asker.ports, overMesh(asker.ports, way));
+		await world.clock.until(asker.ask());
+		const rows = await asker.ports.store.known.list();
+		return rows.flatMap(({ id, broken }) => ([peer(cheat), peer(lender)].includes(id) ? [broken] : []));
+	}
+	const nowhere = (): Partial<Mesh> => ({ open: () => Promise.reject(new Refusal('unreachable')) });
+	const closes = (mesh: Mesh): Partial<Mesh> => ({
+		open: async (...args) => {
+			const channel = await mesh.open(...args);
+			return sending(channel, () => Promise.resolve(channel.abort()));
+		}
+	});
+
+	it('and cannot be dialled: it failed, for such a name costs nothing; one that closes the way is there, and half of that', async () => {
+		expect((await knockedAt('nowhere', nowhere)).map(Math.round)).toEqual([1, 1]);
+		const half = await knockedAt('closes', closes);
+		expect(half).toHaveLength(2);
+		for (const broken of half) expect(broken).toBeLessThan(0.6);
+	});
+
+	it('by a node that has lost its own network: nothing of it is remembered', async () => {
+		let online = true;
+		const away = (): Partial<Mesh> => {
+			online = false;
+			return nowhere();
+		};
+		expect(await knockedAt('offline', away, { online: () => online })).toEqual([]);
+	});
+});
+
 describe('what is remembered', () => {
 	it('is kept over a reload, and a row that no program wrote is left out', async () => {
 		const store = await openStore({ pathname: '/', now: () => 1_800_000_000_000, keep: 'memory' });
@@ -297,7 +340,7 @@ describe('what is remembered', () => {
 		const [row] = await store.known.list();
 		expect(row).toMatchObject({ id: peer(at.lenders[0] as TestNode), jobs: 1, first: 1 });
 		expect(row?.tokensPerSecond).toBeGreaterThan(10);
-		const again = new Registry({ ...at.asker.ports, store });
+		const again = new Registry({ ...at.asker.ports, store, online: () => true });
 		await again.load();
 		expect(again.proven(peer(at.lenders[0] as TestNode))).toBe(true);
 		for (const change of [
@@ -311,6 +354,7 @@ describe('what is remembered', () => {
 			await expect(store.known.put({ ...(row as Known), ...change })).rejects.toMatchObject({ code: 'malformed' });
 		const broken = new Registry({
 			...at.asker.ports,
+			online: () => true,
 			store: { known: { ...store.known, list: () => Promise.reject(new Error('gone')) } }
 		});
 		await expect(broken.load()).resolves.toBeUndefined();

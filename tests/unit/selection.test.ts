@@ -132,6 +132,10 @@ describe('what is remembered', () => {
 		expect(tooMany(many).map(({ id }) => id)).toEqual(['g0', 'g1', 'g2', 'g3', 'g4', 'g5', 'g6']);
 		expect(tooMany(many.slice(7))).toEqual([]);
 	});
+	it('of newcomers fades also when the clock went back: a bad hour that seems to lie ahead does not last until then', () => {
+		const ahead = { ...after('ahead', [broken]), firstAt: NOW + 24 * HOUR };
+		expect(knowledgeOf([ahead], NOW).newcomers.broken).toBeLessThan(0.01);
+	});
 	it('weighs each end: what is nobody’s fault nothing, misfortune half, a broken rule most', () => {
 		expect(gravityOf('busy', 'hiring')).toBe(0);
 		expect(gravityOf('aborted', 'hiring')).toBe(0);

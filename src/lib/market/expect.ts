@@ -66,7 +66,8 @@ export function knowledgeOf(rows: Iterable<Known>, now: number): Knowledge {
 		executors.set(known.id, known);
 		accounts.set(known.account, plus(accounts.get(known.account), known));
 		if (known.kept >= PROVEN && known.tokensPerSecond > 0) well.push(known);
-		const weight = 0.5 ** (Math.max(0, now - known.firstAt) / NEWCOMERS_HALF_LIFE_MS);
+		// Of a time that a clock which went back has not seen: as old as it is far.
+		const weight = 0.5 ** (Math.abs(now - known.firstAt) / NEWCOMERS_HALF_LIFE_MS);
 		const first = { kept: Math.max(0, known.first) * weight, broken: Math.max(0, -known.first) * weight };
 		newcomers = plus(newcomers, first);
 		kinds.set(known.kind, plus(kinds.get(known.kind), first));

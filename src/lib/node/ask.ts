@@ -5,7 +5,7 @@
 import { BEGINS_WITHIN_MS, whomToAsk } from '#lib/market/ask.ts';
 import { newcomersOdds } from '#lib/market/expect.ts';
 import type { Channel, PeerId } from '#lib/ports/mesh.ts';
-import { codeOf, Refusal } from '#lib/protocol/errors.ts';
+import { codeOf, Refusal, type Code } from '#lib/protocol/errors.ts';
 import type { AnnouncedJob } from './announce.ts';
 import { admitBid, whoBid, type SignedBid } from './bidding.ts';
 import type { OriginateEvent } from './events.ts';
@@ -35,7 +35,7 @@ const BETTER_ANSWER_MS = 150;
 type Answer =
 	| { readonly type: 'offer'; readonly offer: SignedBid }
 	| { readonly type: 'full'; readonly executor: PeerId }
-	| { readonly type: 'none'; readonly executor: PeerId };
+	| { readonly type: 'none'; readonly executor: PeerId; readonly code: Code };
 
 /** Who can be asked; `circle`: only by somebody that shows its account. */
 interface Askable {
@@ -74,11 +74,12 @@ async function askOne(
 		if (word?.type === 'offer' && word.executor === executor)
 			return { type: 'offer', offer: { ...word.offer, line: { channel, inbox } } };
 		channel.abort();
-		return { type: word?.type === 'full' ? 'full' : 'none', executor };
+		return word?.type === 'full' ? { type: 'full', executor } : { type: 'none', executor, code: 'declined' };
 	} catch (error) {
 		channel?.abort();
-		if (!signal.aborted) ports.log('asked-in-vain', { code: codeOf(error) });
-		return { type: 'none', executor };
+		const code = codeOf(error);
+		if (!signal.aborted) ports.log('asked-in-vain', { code });
+		return { type: 'none', executor, code };
 	}
 }
 
@@ -172,6 +173,9 @@ const WARY_BELOW = 0.35;
 /** Whether newcomers failed lately, so that the next is asked whether it is there before it is shown anything. */
 export const newcomersFail = ({ registry }: NodePorts): boolean => newcomersOdds(registry.knowledge(), '') < WARY_BELOW;
 
+/** One that closes the way, as a lender does that was asked too often or is about to leave, or says no: it is there. */
+const AT_HOME: readonly Code[] = ['channel-closed', 'declined'];
+
 /**
  * Asks newcomers once more before one of them is shown the prompt, several at a time. Those who answer come back with an open way; the others are
  * remembered as having failed.
@@ -185,8 +189,11 @@ export async function knock(
 	const those = newcomers.map(({ executor, bid }) => ({ executor, addresses: bid.addresses }));
 	const answers = await askAll(those, job, KNOCK_MS, (offers) => offers.length > 0, ports, signal);
 	for (const answer of answers) {
-		const silent = answer.type === 'none' && newcomers.find(({ executor }) => executor === answer.executor);
-		if (silent && !signal.aborted) ports.registry.failed(whoBid(silent), 'stalled', 'hiring');
+		if (answer.type !== 'none' || signal.aborted) continue;
+		const silent = newcomers.find(({ executor }) => executor === answer.executor);
+		// A name that nobody can dial weighs as much as silence: it costs as little.
+		const code = AT_HOME.includes(answer.code) ? answer.code : 'stalled';
+		if (silent !== undefined) ports.registry.failed(whoBid(silent), code, 'hiring');
 	}
 	return offersIn(answers);
 }

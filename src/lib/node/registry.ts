@@ -26,7 +26,12 @@ export interface RegistryPorts {
 	readonly clock: Clock;
 	readonly random: Random;
 	readonly log: Log;
+	/** Whether this node is on the network, as far as it can tell: when it is not, that nobody answers says nothing of anybody. */
+	online(): boolean;
 }
+
+/** Ends that look the same from a node that has lost its own network. */
+const NOBODY_THERE: readonly Code[] = ['unreachable', 'peer-lost', 'channel-closed', 'stalled'];
 
 /** What a job asks of it. */
 export interface Choosing {
@@ -83,6 +88,7 @@ export class Registry implements Choosing {
 	}
 
 	failed(who: Who, code: Code, stage: Stage): void {
+		if (NOBODY_THERE.includes(code) && !this.#ports.online()) return;
 		const gravity = gravityOf(code, stage);
 		if (gravity > 0) this.learn(who, { type: 'broken', gravity });
 	}
