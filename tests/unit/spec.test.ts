@@ -99,6 +99,7 @@ describe('docs/spec', () => {
 			'spares',
 			'hand-over',
 			'settle',
+			'say',
 			'reattach',
 			'record',
 			'asker',
