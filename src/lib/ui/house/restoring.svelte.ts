@@ -17,8 +17,8 @@ export class Restoring {
 	readonly #app: () => App | undefined;
 	/** Remembers over the start of a new page what was restored. */
 	readonly #remember: (said: string) => void;
-	/** Awaited once everything is kept, before a new page starts. */
-	readonly #kept: () => Promise<void>;
+	/** Awaited once it was taken in, before a new page starts; whether all of it is kept here, the account included. */
+	readonly #kept: (whole: boolean) => Promise<void>;
 	readonly #words: (error: unknown) => string;
 	#offer: RestoreOffer | undefined;
 	#stop = new AbortController();
@@ -26,7 +26,7 @@ export class Restoring {
 	constructor(
 		app: () => App | undefined,
 		remember: (said: string) => void,
-		kept: () => Promise<void> = () => Promise.resolve(),
+		kept: (whole: boolean) => Promise<void> = () => Promise.resolve(),
 		words = fileWords
 	) {
 		this.#app = app;
@@ -73,7 +73,7 @@ export class Restoring {
 			return;
 		}
 		this.#offer = undefined;
-		await this.#kept();
+		await this.#kept(offer.accountIs !== 'left' && offer.report.unreadable === 0);
 		const said = t('house.restored-everything-the-backup-held');
 		this.state = { step: 'done', said };
 		if (offer.accountIs !== 'other') return;

@@ -1,0 +1,43 @@
+/** What the screens of a move tell the old place of what came (docs/spec/moving.md). */
+import { describe, expect, it } from 'vitest';
+import type { App } from '#lib/node/app.ts';
+import type { RestoreOffer } from '#lib/node/moving.ts';
+import { Restoring } from '#lib/ui/house/restoring.svelte.ts';
+import { moveInWords } from '#lib/ui/house/words.ts';
+import { Refusal } from '#lib/protocol/errors.ts';
+
+const REPORT = { conversations: 1, messages: 2, receipts: 0, jobs: 0, copied: 0, same: 0, unreadable: 0 };
+const offerOf = (more: Partial<RestoreOffer> = {}): RestoreOffer => ({
+	...{ account: 'did:key:z', accountIs: 'same', madeAt: 1, report: REPORT },
+	...{ accept: () => Promise.resolve(), cancel: () => undefined },
+	...more
+});
+const appWith = (offer: RestoreOffer) =>
+	({ house: { openRestore: () => Promise.resolve(offer), restart: () => undefined } }) as unknown as App;
+
+describe('what came by a move', () => {
+	const toldOf = async (offer: RestoreOffer) => {
+		const told: boolean[] = [];
+		const restoring = new Restoring(
+			() => appWith(offer),
+			() => undefined,
+			(whole) => (told.push(whole), Promise.resolve())
+		);
+		await restoring.open(new Uint8Array(1), 'passphrase');
+		await restoring.accept();
+		return { told, step: restoring.state.step };
+	};
+
+	it('is kept only when the account and every record is', async () => {
+		expect(await toldOf(offerOf())).toEqual({ told: [true], step: 'done' });
+		expect((await toldOf(offerOf({ accountIs: 'other' }))).told).toEqual([true]);
+		expect((await toldOf(offerOf({ accountIs: 'left' }))).told).toEqual([false]);
+		expect((await toldOf(offerOf({ report: { ...REPORT, unreadable: 1 } }))).told).toEqual([false]);
+	});
+});
+
+it('a place that keeps nothing says what to do instead', () => {
+	const said = moveInWords(new Refusal('storage-unavailable'));
+	expect(said).toContain('nothing can move here');
+	expect(said).toContain('at an address of its own');
+});
