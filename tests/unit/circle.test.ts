@@ -75,6 +75,19 @@ describe('the list', () => {
 	});
 });
 
+it('another account in the same browser knows nobody until it is told: a mark is of the account that made it', async () => {
+	const store = await openStore({ pathname: '/', now: () => 1, keep: 'memory' });
+	const first = new People({ store, now: () => 1, own: did(8) });
+	await first.put({ ...ADA, show: true });
+	const second = new People({ store, now: () => 1, own: did(9) });
+	await second.put({ account: did(2), name: 'Bo', show: false });
+	expect(second.list.value.map(({ name }) => name)).toEqual(['Bo']);
+	expect([second.shows(did(1)), second.circle().has(did(1))]).toEqual([false, false]);
+	const again = new People({ store, now: () => 1, own: did(8) });
+	await again.remove(did(3));
+	expect(again.list.value.map(({ name }) => name)).toEqual(['Ada']);
+});
+
 interface Place {
 	readonly world: World;
 	readonly asker: TestNode;

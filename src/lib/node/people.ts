@@ -10,8 +10,8 @@ export interface PeoplePorts {
 	readonly own: string;
 }
 
-/** Name of the setting that holds the list. */
-const SETTING = 'people';
+/** Name of the setting that holds the list of that account: to whom one account is shown says nothing of another in the same browser. */
+const settingOf = (own: string): string => `people:${own}`;
 
 export class People {
 	readonly list = new Watchable<readonly Person[]>([]);
@@ -45,12 +45,13 @@ export class People {
 
 	async #keep(people: readonly Person[]): Promise<void> {
 		this.list.set(people);
-		const { store, now } = this.#ports;
-		await store.settings.put({ id: SETTING, savedAt: now(), value: writePeople(people) });
+		const { store, now, own } = this.#ports;
+		await store.settings.put({ id: settingOf(own), savedAt: now(), value: writePeople(people) });
 	}
 
 	async #restore(): Promise<void> {
-		const kept = await this.#ports.store.settings.get(SETTING).catch(() => undefined);
+		const { store, own } = this.#ports;
+		const kept = await store.settings.get(settingOf(own)).catch(() => undefined);
 		this.list.set(readPeople(kept?.value));
 	}
 }
