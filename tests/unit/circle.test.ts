@@ -16,7 +16,7 @@ import { answersCircleOnly, capabilityAdvertisement } from '#lib/protocol/capabi
 import { nodeCertificate } from '#lib/protocol/certificate.ts';
 import { formatDid } from '#lib/protocol/did.ts';
 import { peek, read } from '#lib/protocol/envelope.ts';
-import { codeOf } from '#lib/protocol/errors.ts';
+import { codeOf, Refusal } from '#lib/protocol/errors.ts';
 import { MAX_CHANNEL_MESSAGE } from '#lib/protocol/limits.ts';
 import { openStore } from '#lib/store/store.ts';
 import { endOf, World, type NodeOptions, type TestNode } from '../doubles/node.ts';
@@ -86,6 +86,66 @@ it('another account in the same browser knows nobody until it is told: a mark is
 	const again = new People({ store, now: () => 1, own: did(8) });
 	await again.remove(did(3));
 	expect(again.list.value.map(({ name }) => name)).toEqual(['Ada']);
+});
+
+describe('the list in several tabs', () => {
+	const tabs = async () => {
+		const store = await openStore({ pathname: '/', now: () => 1, keep: 'memory' });
+		const tab = () => new People({ store, now: () => 1, own: did(9) });
+		return { store, tab, one: tab(), other: tab() };
+	};
+	const names = (people: People) => people.list.value.map(({ name }) => name);
+	const BO: Person = { account: did(2), name: 'Bo', show: true };
+
+	it('who is added, unmarked or taken off in one is so in the others, which bring nobody back', async () => {
+		const { one, other } = await tabs();
+		await one.put(ADA);
+		await one.put(BO);
+		expect(names(other)).toEqual(['Ada', 'Bo']);
+		await other.remove(ADA.account);
+		await other.put({ ...BO, show: false });
+		expect([names(one), one.shows(BO.account)]).toEqual([['Bo'], false]);
+		await one.put({ ...ADA, account: did(3), name: 'Cy' });
+		expect([names(one), names(other)]).toEqual([
+			['Bo', 'Cy'],
+			['Bo', 'Cy']
+		]);
+	});
+
+	it('changes of one moment are all there', async () => {
+		const { one, tab } = await tabs();
+		await Promise.all([ADA, BO, { ...ADA, account: did(3), name: 'Cy' }].map((person) => one.put(person)));
+		await tab().remove(ADA.account);
+		expect(names(one)).toEqual(['Bo', 'Cy']);
+	});
+
+	it('a list that cannot be read just now stays as it was, and is not written over', async () => {
+		const { store, one, tab } = await tabs();
+		await one.put(ADA);
+		const down = { now: true };
+		const settings = {
+			...store.settings,
+			get: (key: string) => (down.now ? Promise.reject(new Refusal('storage-unavailable')) : store.settings.get(key))
+		};
+		const blind = new People({ store: { settings }, now: () => 1, own: did(9) });
+		expect(codeOf(await blind.put(BO).catch((error: unknown) => error))).toBe('storage-unavailable');
+		expect(names(blind)).toEqual(['Bo']);
+		expect(names(tab())).toEqual([]);
+		down.now = false;
+		await blind.put({ ...BO, account: did(3), name: 'Cy' });
+		expect(names(one)).toEqual(['Ada', 'Cy']);
+		down.now = true;
+		await one.put({ ...ADA, name: 'Ada L.' });
+		expect(names(blind)).toEqual(['Ada', 'Cy']);
+	});
+
+	it('a write the store refuses holds for this visit', async () => {
+		const { store } = await tabs();
+		const settings = { ...store.settings, put: () => Promise.reject(new Refusal('storage-full')) };
+		const full = new People({ store: { settings }, now: () => 1, own: did(9) });
+		expect(codeOf(await full.put(ADA).catch((error: unknown) => error))).toBe('storage-full');
+		expect(names(full)).toEqual(['Ada']);
+	});
 });
 
 interface Place {
