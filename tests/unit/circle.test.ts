@@ -1,6 +1,6 @@
 /** Lending to people one knows: who is answered, what strangers get, and to whom an account is shown (docs/decisions/circle.md). */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
 	MAX_NAME,
 	MAX_PEOPLE,
@@ -229,8 +229,19 @@ describe('a lender that lends to people it knows', () => {
 		expect(at.offers.list()).toEqual([]);
 		expect(endOf(await ask(at))).toMatchObject({ type: 'failed', code: 'no-bids' });
 		expect(at.sent).toEqual([]);
+		const suggest = vi.spyOn(at.asker.mesh, 'suggest');
 		await at.world.clock.pass(15_000);
 		expect(at.offers.offering(undefined)).toEqual([]);
+		// It states its offer again, and is not dialled for that either.
+		expect(suggest).not.toHaveBeenCalled();
+		const shown = await place(
+			'shown',
+			(asker) => new Set([asker.identity.account]),
+			(lender) => [lender.identity.account]
+		);
+		const others = vi.spyOn(shown.asker.mesh, 'suggest');
+		await shown.world.clock.pass(15_000);
+		expect(others).toHaveBeenCalled();
 	});
 
 	it('does not answer who shows an account that is not on its list, or another’s', async () => {
