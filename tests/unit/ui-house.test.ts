@@ -5,6 +5,7 @@ import type { RestoreOffer } from '#lib/node/moving.ts';
 import { Arriving } from '#lib/ui/house/arriving.ts';
 import { Restoring } from '#lib/ui/house/restoring.svelte.ts';
 import { moveInWords } from '#lib/ui/house/words.ts';
+import { t } from '#lib/ui/language/language.svelte.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
 
 const REPORT = { conversations: 1, messages: 2, receipts: 0, jobs: 0, copied: 0, same: 0, unreadable: 0 };
@@ -76,6 +77,11 @@ describe('leaving the screen of the new place', () => {
 			expect(told).toEqual([ends]);
 		}
 	});
+});
+
+it('a move says before it begins what does not come along', () => {
+	for (const left of ['Settings', 'models', 'people you know'])
+		expect(t('move.everything-goes-straight')).toContain(left);
 });
 
 it('a place that keeps nothing says what to do instead', () => {
