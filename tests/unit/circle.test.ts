@@ -162,7 +162,8 @@ async function place(
 	name: string,
 	circle: (asker: TestNode) => ReadonlySet<string> | undefined,
 	shown: (lender: TestNode) => readonly string[],
-	asking: NodeOptions = {}
+	asking: NodeOptions = {},
+	lending: NodeOptions = {}
 ): Promise<Place> {
 	const sent: Uint8Array[] = [];
 	const late: { asker?: TestNode; lender?: TestNode; offers?: Offers } = {};
@@ -177,7 +178,7 @@ async function place(
 		dress: (ports) => ({ ...ports, offers: () => late.offers?.list() ?? [], offering: (m) => late.offers?.offering(m) })
 	});
 	late.asker = asker;
-	const lender = await world.node({ account: 'lender', terms: { circle: () => circle(asker) } });
+	const lender = await world.node({ ...lending, account: 'lender', terms: { circle: () => circle(asker) } });
 	const offers = new Offers({ ...asker.ports, shows: (account) => shown(lender).includes(account) }, () => undefined);
 	late.offers = offers;
 	offers.follow(asker.mesh);
@@ -264,6 +265,37 @@ describe('a lender that lends to people it knows', () => {
 			await at.world.clock.pass(15_000);
 			expect(at.lender.mesh.held.channels).toBe(0);
 		}
+	});
+
+	it('that could later is asked again, and the asker says so meanwhile', async () => {
+		const loading = { now: false };
+		const at = await place(
+			'loading',
+			(asker) => new Set([asker.identity.account]),
+			(lender) => [lender.identity.account],
+			{},
+			{
+				playing: (engine) => ({
+					get state() {
+						return loading.now ? ('idle' as const) : engine.state;
+					},
+					...{ id: engine.id, load: engine.load.bind(engine), generate: engine.generate.bind(engine) },
+					...{ logits: engine.logits.bind(engine), countTokens: engine.countTokens.bind(engine) },
+					unload: engine.unload.bind(engine)
+				})
+			}
+		);
+		loading.now = true;
+		const tries: number[] = [];
+		const events = await at.world.clock.until(
+			at.asker.ask({ minTokens: 40, maxTokens: 40 }, undefined, {}, (event) => {
+				if (event.type !== 'busy') return;
+				tries.push(event.tries);
+				loading.now = tries.length < 2;
+			})
+		);
+		expect(tries).toEqual([1, 2]);
+		expect(endOf(events)).toMatchObject({ type: 'finished', status: 'success' });
 	});
 
 	it('answers its own account without being told', async () => {
