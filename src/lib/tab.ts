@@ -28,7 +28,7 @@ import { Lending, type Surroundings } from '#lib/node/lending.ts';
 import { Offers } from '#lib/node/offers.ts';
 import { moveIn } from '#lib/node/move-in.ts';
 import { moveOut } from '#lib/node/move-out.ts';
-import { backUp, openRestore } from '#lib/node/moving.ts';
+import { backUp, openRestore, refuseUnkept } from '#lib/node/moving.ts';
 import { NewsTeller, type News } from '#lib/node/release-news.ts';
 import { openReceipt } from '#lib/node/open-receipt.ts';
 import { originate } from '#lib/node/originate.ts';
@@ -338,6 +338,7 @@ export async function createTab(): Promise<App> {
 			exportAccount: (passphrase) => keys.exportAccount(passphrase),
 			openRestore: (file, passphrase) => openRestore({ keys, store }, file, passphrase),
 			moveIn: async (person, signal) => {
+				refuseUnkept(identity, store);
 				await join();
 				return moveIn({ mesh, agreement, clock, random }, person, signal);
 			},

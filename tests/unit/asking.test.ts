@@ -193,6 +193,13 @@ describe('who is asked', () => {
 		expect(found[0]).toBe('good19');
 		expect(asked([stated('good19'), stated('own', { free: true })], rows)[0]).toBe('own');
 	});
+	it('is nobody else while lenders of people one knows are there, but one’s own', () => {
+		const strangers = [stated('good'), stated('own', { free: true })];
+		const friends = [stated('friend', { circle: true }), stated('other', { circle: true, model: 'x' })];
+		expect(asked([...strangers, ...friends], [good('good')])).toEqual(['own', 'friend']);
+		// One that cannot do the job keeps nobody away.
+		expect(asked([...strangers, ...friends.slice(1)], [good('good')])).toEqual(['own', 'good']);
+	});
 	it('fits the policy', () => {
 		const rows = [good('good')];
 		const none = (policy: Partial<typeof DEFAULT_POLICY>, change: Partial<Stated> = {}) =>

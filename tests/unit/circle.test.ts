@@ -1,6 +1,6 @@
 /** Lending to people one knows: who is answered, what strangers get, and to whom an account is shown (docs/decisions/circle.md). */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
 	MAX_NAME,
 	MAX_PEOPLE,
@@ -16,7 +16,7 @@ import { answersCircleOnly, capabilityAdvertisement } from '#lib/protocol/capabi
 import { nodeCertificate } from '#lib/protocol/certificate.ts';
 import { formatDid } from '#lib/protocol/did.ts';
 import { peek, read } from '#lib/protocol/envelope.ts';
-import { codeOf } from '#lib/protocol/errors.ts';
+import { codeOf, Refusal } from '#lib/protocol/errors.ts';
 import { MAX_CHANNEL_MESSAGE } from '#lib/protocol/limits.ts';
 import { openStore } from '#lib/store/store.ts';
 import { endOf, World, type NodeOptions, type TestNode } from '../doubles/node.ts';
@@ -75,6 +75,79 @@ describe('the list', () => {
 	});
 });
 
+it('another account in the same browser knows nobody until it is told: a mark is of the account that made it', async () => {
+	const store = await openStore({ pathname: '/', now: () => 1, keep: 'memory' });
+	const first = new People({ store, now: () => 1, own: did(8) });
+	await first.put({ ...ADA, show: true });
+	const second = new People({ store, now: () => 1, own: did(9) });
+	await second.put({ account: did(2), name: 'Bo', show: false });
+	expect(second.list.value.map(({ name }) => name)).toEqual(['Bo']);
+	expect([second.shows(did(1)), second.circle().has(did(1))]).toEqual([false, false]);
+	const again = new People({ store, now: () => 1, own: did(8) });
+	await again.remove(did(3));
+	expect(again.list.value.map(({ name }) => name)).toEqual(['Ada']);
+});
+
+describe('the list in several tabs', () => {
+	const tabs = async () => {
+		const store = await openStore({ pathname: '/', now: () => 1, keep: 'memory' });
+		const tab = () => new People({ store, now: () => 1, own: did(9) });
+		return { store, tab, one: tab(), other: tab() };
+	};
+	const names = (people: People) => people.list.value.map(({ name }) => name);
+	const BO: Person = { account: did(2), name: 'Bo', show: true };
+
+	it('who is added, unmarked or taken off in one is so in the others, which bring nobody back', async () => {
+		const { one, other } = await tabs();
+		await one.put(ADA);
+		await one.put(BO);
+		expect(names(other)).toEqual(['Ada', 'Bo']);
+		await other.remove(ADA.account);
+		await other.put({ ...BO, show: false });
+		expect([names(one), one.shows(BO.account)]).toEqual([['Bo'], false]);
+		await one.put({ ...ADA, account: did(3), name: 'Cy' });
+		expect([names(one), names(other)]).toEqual([
+			['Bo', 'Cy'],
+			['Bo', 'Cy']
+		]);
+	});
+
+	it('changes of one moment are all there', async () => {
+		const { one, tab } = await tabs();
+		await Promise.all([ADA, BO, { ...ADA, account: did(3), name: 'Cy' }].map((person) => one.put(person)));
+		await tab().remove(ADA.account);
+		expect(names(one)).toEqual(['Bo', 'Cy']);
+	});
+
+	it('a list that cannot be read just now stays as it was, and is not written over', async () => {
+		const { store, one, tab } = await tabs();
+		await one.put(ADA);
+		const down = { now: true };
+		const settings = {
+			...store.settings,
+			get: (key: string) => (down.now ? Promise.reject(new Refusal('storage-unavailable')) : store.settings.get(key))
+		};
+		const blind = new People({ store: { settings }, now: () => 1, own: did(9) });
+		expect(codeOf(await blind.put(BO).catch((error: unknown) => error))).toBe('storage-unavailable');
+		expect(names(blind)).toEqual(['Bo']);
+		expect(names(tab())).toEqual([]);
+		down.now = false;
+		await blind.put({ ...BO, account: did(3), name: 'Cy' });
+		expect(names(one)).toEqual(['Ada', 'Cy']);
+		down.now = true;
+		await one.put({ ...ADA, name: 'Ada L.' });
+		expect(names(blind)).toEqual(['Ada', 'Cy']);
+	});
+
+	it('a write the store refuses holds for this visit', async () => {
+		const { store } = await tabs();
+		const settings = { ...store.settings, put: () => Promise.reject(new Refusal('storage-full')) };
+		const full = new People({ store: { settings }, now: () => 1, own: did(9) });
+		expect(codeOf(await full.put(ADA).catch((error: unknown) => error))).toBe('storage-full');
+		expect(names(full)).toEqual(['Ada']);
+	});
+});
+
 interface Place {
 	readonly world: World;
 	readonly asker: TestNode;
@@ -89,7 +162,8 @@ async function place(
 	name: string,
 	circle: (asker: TestNode) => ReadonlySet<string> | undefined,
 	shown: (lender: TestNode) => readonly string[],
-	asking: NodeOptions = {}
+	asking: NodeOptions = {},
+	lending: NodeOptions = {}
 ): Promise<Place> {
 	const sent: Uint8Array[] = [];
 	const late: { asker?: TestNode; lender?: TestNode; offers?: Offers } = {};
@@ -104,7 +178,7 @@ async function place(
 		dress: (ports) => ({ ...ports, offers: () => late.offers?.list() ?? [], offering: (m) => late.offers?.offering(m) })
 	});
 	late.asker = asker;
-	const lender = await world.node({ account: 'lender', terms: { circle: () => circle(asker) } });
+	const lender = await world.node({ ...lending, account: 'lender', terms: { circle: () => circle(asker) } });
 	const offers = new Offers({ ...asker.ports, shows: (account) => shown(lender).includes(account) }, () => undefined);
 	late.offers = offers;
 	offers.follow(asker.mesh);
@@ -156,8 +230,19 @@ describe('a lender that lends to people it knows', () => {
 		expect(at.offers.list()).toEqual([]);
 		expect(endOf(await ask(at))).toMatchObject({ type: 'failed', code: 'no-bids' });
 		expect(at.sent).toEqual([]);
+		const suggest = vi.spyOn(at.asker.mesh, 'suggest');
 		await at.world.clock.pass(15_000);
 		expect(at.offers.offering(undefined)).toEqual([]);
+		// It states its offer again, and is not dialled for that either.
+		expect(suggest).not.toHaveBeenCalled();
+		const shown = await place(
+			'shown',
+			(asker) => new Set([asker.identity.account]),
+			(lender) => [lender.identity.account]
+		);
+		const others = vi.spyOn(shown.asker.mesh, 'suggest');
+		await shown.world.clock.pass(15_000);
+		expect(others).toHaveBeenCalled();
 	});
 
 	it('does not answer who shows an account that is not on its list, or another’s', async () => {
@@ -180,6 +265,37 @@ describe('a lender that lends to people it knows', () => {
 			await at.world.clock.pass(15_000);
 			expect(at.lender.mesh.held.channels).toBe(0);
 		}
+	});
+
+	it('that could later is asked again, and the asker says so meanwhile', async () => {
+		const loading = { now: false };
+		const at = await place(
+			'loading',
+			(asker) => new Set([asker.identity.account]),
+			(lender) => [lender.identity.account],
+			{},
+			{
+				playing: (engine) => ({
+					get state() {
+						return loading.now ? ('idle' as const) : engine.state;
+					},
+					...{ id: engine.id, load: engine.load.bind(engine), generate: engine.generate.bind(engine) },
+					...{ logits: engine.logits.bind(engine), countTokens: engine.countTokens.bind(engine) },
+					unload: engine.unload.bind(engine)
+				})
+			}
+		);
+		loading.now = true;
+		const tries: number[] = [];
+		const events = await at.world.clock.until(
+			at.asker.ask({ minTokens: 40, maxTokens: 40 }, undefined, {}, (event) => {
+				if (event.type !== 'busy') return;
+				tries.push(event.tries);
+				loading.now = tries.length < 2;
+			})
+		);
+		expect(tries).toEqual([1, 2]);
+		expect(endOf(events)).toMatchObject({ type: 'finished', status: 'success' });
 	});
 
 	it('answers its own account without being told', async () => {

@@ -5,12 +5,12 @@ import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { isBackup, MAX_BACKUP_BYTES, openBackup, paddedLength, sealBackup } from '#lib/keys/backup.ts';
 import { browserPlatform, openKeys, type DeviceKeys } from '#lib/keys/keys.ts';
-import { backUp, openRestore } from '#lib/node/moving.ts';
+import { backUp, openRestore, refuseUnkept } from '#lib/node/moving.ts';
 import type { Conversation, Message, Snapshot } from '#lib/ports/store.ts';
 import { accountRevocation } from '#lib/protocol/account-end.ts';
 import { formatDid, formatPeerId } from '#lib/protocol/did.ts';
 import { read } from '#lib/protocol/envelope.ts';
-import { Refusal } from '#lib/protocol/errors.ts';
+import { codeOf, Refusal } from '#lib/protocol/errors.ts';
 import { planMerge } from '#lib/store/merge.ts';
 import { openStore, type DeviceStore } from '#lib/store/store.ts';
 import { refusalOf, sample } from '../compliance/store.ts';
@@ -50,6 +50,19 @@ async function fill({ store }: House): Promise<void> {
 	await store.jobs.put(sample('jobs'));
 	await store.settings.put(sample('settings'));
 }
+
+test('a place that forgets with its tab takes nobody in', () => {
+	const refused = (kept: 'device' | 'session', durability: 'kept' | 'memory') => {
+		try {
+			refuseUnkept({ kept }, { durability });
+		} catch (error) {
+			return codeOf(error);
+		}
+	};
+	expect(refused('device', 'kept')).toBeUndefined();
+	expect(refused('session', 'kept')).toBe('storage-unavailable');
+	expect(refused('device', 'memory')).toBe('storage-unavailable');
+});
 
 describe('the file', () => {
 	const secret = { seed: new Uint8Array(32).fill(7), createdAt: 5 };

@@ -3,7 +3,8 @@ import { expect, it } from 'vitest';
 import { DEFAULT_LIMITS, type PauseCause } from '#lib/market/lending.ts';
 import { Lending, type Surroundings } from '#lib/node/lending.ts';
 import { Watchable } from '#lib/node/watched.ts';
-import type { AssignedJob } from '#lib/ports/store.ts';
+import type { AssignedJob, Store } from '#lib/ports/store.ts';
+import { Refusal } from '#lib/protocol/errors.ts';
 import { openStore } from '#lib/store/store.ts';
 import { VirtualClock } from '../doubles/clock.ts';
 
@@ -86,4 +87,26 @@ it('says nothing more once it was stopped', async () => {
 	surroundings.set({ pluggedIn: false, hidden: false });
 	await clock.pass(60_000);
 	expect(said).toEqual([undefined]);
+});
+
+it('a limit set in another tab holds here at once, and what is set here does not undo it', async () => {
+	const { clock, store, surroundings, lending, said, follow } = await device();
+	await follow();
+	const other = new Lending({ store, clock, surroundings });
+	await clock.until(other.set({ ...DEFAULT_LIMITS, onlyPeople: true, whileHidden: false }));
+	expect(lending.limits.value).toEqual({ ...DEFAULT_LIMITS, onlyPeople: true, whileHidden: false });
+	await clock.until(lending.set({ ...lending.limits.value, jobsPerDay: 3 }));
+	expect(other.limits.value).toMatchObject({ onlyPeople: true, whileHidden: false, jobsPerDay: 3 });
+	surroundings.set({ pluggedIn: true, hidden: true });
+	await clock.pass(1);
+	expect(said).toEqual([undefined, 'hidden']);
+});
+
+it('limits that cannot be read let no strangers in', async () => {
+	const { clock, store, surroundings } = await device();
+	const refuses = { ...store.settings, get: () => Promise.reject(new Refusal('storage-unavailable')) };
+	const ports: Pick<Store, 'settings' | 'assigned'> = { settings: refuses, assigned: store.assigned };
+	const lending = new Lending({ store: ports, clock, surroundings });
+	await clock.until(lending.follow(() => undefined));
+	expect(lending.limits.value.onlyPeople).toBe(true);
 });

@@ -2,7 +2,7 @@
  * Whom to ask before everybody is asked: a pure choice of the originator, among those who state that they offer.
  *
  * Only those who did well here, or are one's own: they have seen this node's address before, so that asking tells nothing new to anybody but that it
- * asks again. And lenders of people one knows, who can be asked in no other way. How it would be cheated: docs/decisions/selection.md.
+ * asks again. And lenders of people one knows, who can be asked in no other way, and then before the others hear of it. How it would be cheated: docs/decisions/selection.md.
  */
 import type { JobAnnouncement } from '#lib/protocol/announcement.ts';
 import type { ExecutionPolicy } from '#lib/protocol/policy.ts';
@@ -30,7 +30,7 @@ export interface Stated {
 	readonly circle?: boolean;
 }
 
-/** The best first, each once. */
+/** The best first, each once. While a lender of people one knows can do it, nobody else but one's own is among them: others are not to hear of it. */
 export function whomToAsk<S extends Stated>(
 	stated: readonly S[],
 	announcement: JobAnnouncement,
@@ -55,7 +55,10 @@ export function whomToAsk<S extends Stated>(
 		const cost = expected.endMs / Math.max(0.01, expected.odds);
 		if (cost < (found.get(each.executor)?.cost ?? Infinity)) found.set(each.executor, { each, cost });
 	}
-	return [...found.values()]
+	const all = [...found.values()];
+	const among = all.some(({ each }) => each.circle === true);
+	return all
+		.filter(({ each }) => !among || each.circle === true || each.free)
 		.sort(
 			(a, b) =>
 				Number(b.each.free) - Number(a.each.free) ||

@@ -1,6 +1,6 @@
 /**
  * The accounts that a person knows, by names of their own: whom a lender may lend to alone, and to whom an asker shows its account
- * (docs/decisions/circle.md). Pure; the list leaves this device only in a backup.
+ * (docs/decisions/circle.md). Pure; the list never leaves this device.
  */
 import { parseDid } from '#lib/protocol/did.ts';
 import { Refusal } from '#lib/protocol/errors.ts';

@@ -31,10 +31,10 @@ const KNOCK_MS = 1_500;
 /** After the first answer, for a better one: others are as far away. */
 const BETTER_ANSWER_MS = 150;
 
-/** What one said who was asked: a bid, or that it is full. */
+/** What one said who was asked: a bid, or that it could, later. */
 type Answer =
 	| { readonly type: 'offer'; readonly offer: SignedBid }
-	| { readonly type: 'full'; readonly executor: PeerId }
+	| { readonly type: 'later'; readonly executor: PeerId; readonly retryMs: number }
 	| { readonly type: 'none'; readonly executor: PeerId; readonly code: Code };
 
 /** Who can be asked; `circle`: only by somebody that shows its account. */
@@ -74,7 +74,9 @@ async function askOne(
 		if (word?.type === 'offer' && word.executor === executor)
 			return { type: 'offer', offer: { ...word.offer, line: { channel, inbox } } };
 		channel.abort();
-		return word?.type === 'full' ? { type: 'full', executor } : { type: 'none', executor, code: 'declined' };
+		if (word?.type === 'full') return { type: 'later', executor, retryMs: word.retryMs };
+		if (word?.type === 'interest') return { type: 'later', executor, retryMs: word.readyInMs };
+		return { type: 'none', executor, code: 'declined' };
 	} catch (error) {
 		channel?.abort();
 		const code = codeOf(error);
@@ -132,16 +134,20 @@ export interface Asked {
 	readonly offers: readonly SignedBid[];
 	/** One of them is as good as what was expected: nobody else needs to be asked. */
 	readonly enough: boolean;
+	/** The shortest time that a lender of people one knows gave, which is full or loads: it is asked in no other way. */
+	readonly laterMs?: number | undefined;
 }
 
-/** Yields `asked` and `bid`; returns what was offered, which is nothing where nobody is known. */
+/** Yields `asked` and `bid`; returns what was offered, which is nothing where nobody is known. `except`: who had a try is not asked. */
 export async function* askKnown(
 	job: AnnouncedJob,
 	ports: NodePorts,
-	signal: AbortSignal
+	signal: AbortSignal,
+	except: ReadonlySet<PeerId> = new Set()
 ): AsyncGenerator<OriginateEvent, Asked, void> {
 	const { registry } = ports;
-	const those = whomToAsk(ports.offers(), job.announcement.body, job.policy, registry.knowledge());
+	const stated = ports.offers().filter(({ executor }) => !except.has(executor));
+	const those = whomToAsk(stated, job.announcement.body, job.policy, registry.knowledge());
 	if (those.length === 0) return { offers: [], enough: false };
 	const circle = new Set(those.flatMap((one) => (one.circle ? [one.executor] : [])));
 	yield { type: 'asked', job: job.hex, executors: those.length };
@@ -160,7 +166,8 @@ export async function* askKnown(
 		throw new Refusal('aborted');
 	}
 	for (const { executor, bid } of offers) yield { type: 'bid', executor, pricePer1k: bid.pricePer1k };
-	return { offers, enough: good(offers) };
+	const later = answers.flatMap((one) => (one.type === 'later' && circle.has(one.executor) ? [one.retryMs] : []));
+	return { offers, enough: good(offers), laterMs: later.length > 0 ? Math.min(...later) : undefined };
 }
 
 /** Nothing is remembered of it. */

@@ -44,26 +44,33 @@ export async function* engage(
 	const { clock, registry } = ports;
 	const began = clock.monotonic();
 	// Who lends to people it knows is asked directly or not at all.
-	const explore = registry.explores() && !ports.offers().some(({ circle }) => circle);
+	const among = () => ports.offers().some(({ circle }) => circle);
+	const explore = registry.explores() && !among();
 	const tried = new Set<string>();
 	let announced = job;
 	let busy = 0;
 	/** Why those who had their try did not take it. */
 	let before: unknown;
+	let askedAt = began;
 	// In a job to explore in, newcomers are to be heard.
 	let asked: Asked = explore ? NOBODY_ASKED : yield* askKnown(job, ports, signal);
 	for (let round = 0; ; round++) {
 		try {
 			const nobodyMs = tried.size === 0 ? NOBODY_MS : OTHERS_MS;
 			const ranked = asked.enough
-				? rankedOf(job, asked, ports)
+				? rankedOf(announced, asked, ports)
 				: yield* collectBids(announced, ports, signal, { except: tried, explore, nobodyMs, already: asked.offers });
 			const hired = yield* hire(ranked, wish, ports, signal, round * MAX_TRIES + 1, tried);
 			hangUpAll(asked.offers, hired.executor);
 			return { ranked, hired, tried };
-		} catch (error) {
+		} catch (thrown) {
 			hangUpAll(asked.offers);
+			const { laterMs } = asked;
 			asked = NOBODY_ASKED;
+			// Somebody one knows could, later, and nobody else is there.
+			const waits = laterMs !== undefined && codeOf(thrown) === 'no-bids';
+			const stillMs = Math.max(0, (laterMs ?? 0) - (clock.monotonic() - askedAt));
+			const error = waits ? new Refusal('busy', 'people one knows', stillMs) : thrown;
 			// Nobody else is there: what the others said tells more than that.
 			if (before !== undefined && codeOf(error) === 'no-bids') throw before;
 			const waitedMs = clock.monotonic() - began;
@@ -77,6 +84,10 @@ export async function* engage(
 			else before = error;
 			if (signal.aborted) throw new Refusal('aborted');
 			announced = { ...job, announcement: await restate(job, {}, ports) };
+			// They hear of it in no other way.
+			if (codeOf(error) !== 'busy' || !among()) continue;
+			askedAt = clock.monotonic();
+			asked = yield* askKnown(announced, ports, signal, tried);
 		}
 	}
 }

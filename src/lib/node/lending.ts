@@ -14,7 +14,7 @@ import {
 import type { Clock } from '#lib/ports/clock.ts';
 import type { Store } from '#lib/ports/store.ts';
 import type { Watched } from './app.ts';
-import { Watchable } from './watched.ts';
+import { SharedSetting } from './shared-setting.ts';
 
 /** What the browser tells of the device. */
 export type Surroundings = Pick<Circumstances, 'pluggedIn' | 'hidden'>;
@@ -31,26 +31,28 @@ const SETTING = 'lending-limits';
 const LOOK_EVERY_MS = 15_000;
 
 export class Lending {
-	readonly limits = new Watchable<LendingLimits>(DEFAULT_LIMITS);
+	/** The same in every tab of the profile. */
+	readonly limits: Watched<LendingLimits>;
 	readonly #ports: LendingPorts;
+	readonly #kept: SharedSetting<LendingLimits>;
 	#paused = false;
 	#judge: (() => void) | undefined;
-	readonly #read: Promise<void>;
-	/** Set before the stored ones were read: those must not overwrite it. */
-	#changed = false;
 
 	constructor(ports: LendingPorts) {
 		this.#ports = ports;
-		this.#read = this.#restore();
+		this.#kept = new SharedSetting({
+			...{ settings: ports.store.settings, now: () => ports.clock.now(), id: SETTING },
+			read: (stored) => (stored === undefined ? DEFAULT_LIMITS : readLimits(stored)),
+			write: writeLimits,
+			// Whether strangers may be answered is not known then.
+			unread: { ...DEFAULT_LIMITS, onlyPeople: true }
+		});
+		this.limits = this.#kept.value;
 	}
 
 	/** Sets and keeps the limits. Refusals of the store; the limits hold for this visit all the same. */
 	async set(limits: LendingLimits): Promise<void> {
-		this.#changed = true;
-		this.limits.set(readLimits(writeLimits(limits)));
-		this.#judge?.();
-		const { settings } = this.#ports.store;
-		await settings.put({ id: SETTING, savedAt: this.#ports.clock.now(), value: writeLimits(limits) });
+		await this.#kept.set(readLimits(writeLimits(limits)));
 	}
 
 	/** The person's own pause, until they end it or the tab does. */
@@ -61,7 +63,7 @@ export class Lending {
 
 	/** Says at once, and at every change from then on, why nothing may be lent; undefined: it may. Returns how to stop. */
 	async follow(say: (cause: PauseCause | undefined) => void): Promise<() => void> {
-		await this.#read;
+		await this.#kept.ready();
 		const { store, clock, surroundings } = this.#ports;
 		const stopping = new AbortController();
 		let said: { readonly cause: PauseCause | undefined } | undefined;
@@ -75,7 +77,11 @@ export class Lending {
 		let last = Promise.resolve();
 		const judge = () => (last = last.then(ask));
 		this.#judge = () => void judge();
-		const deaf = [surroundings.observe(this.#judge), store.assigned.observe(this.#judge)];
+		const deaf = [
+			surroundings.observe(this.#judge),
+			store.assigned.observe(this.#judge),
+			this.limits.observe(this.#judge)
+		];
 		const watch = async () => {
 			for (;;) {
 				await clock.sleep(LOOK_EVERY_MS, stopping.signal);
@@ -106,10 +112,5 @@ export class Lending {
 	async #jobsSince(midnight: number): Promise<number> {
 		const jobs = await this.#ports.store.assigned.list().catch(() => []);
 		return jobs.filter((job) => !job.sameAccount && job.createdAt >= midnight).length;
-	}
-
-	async #restore(): Promise<void> {
-		const kept = await this.#ports.store.settings.get(SETTING).catch(() => undefined);
-		if (!this.#changed && kept !== undefined) this.limits.set(readLimits(kept.value));
 	}
 }

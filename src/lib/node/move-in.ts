@@ -4,7 +4,7 @@
  */
 import type { Agreement } from '#lib/ports/agreement.ts';
 import type { Clock } from '#lib/ports/clock.ts';
-import type { Channel, Mesh } from '#lib/ports/mesh.ts';
+import type { Channel, Mesh, PeerId } from '#lib/ports/mesh.ts';
 import type { Random } from '#lib/ports/random.ts';
 import { equalBytes } from '#lib/protocol/encode.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
@@ -19,7 +19,7 @@ export const CODE_LIFE_MS = 10 * 60_000;
 const RELAY_PATIENCE_MS = 15_000;
 /** For whoever opens a channel to show the code's secret, ms. */
 const KNOCK_PATIENCE_MS = 5_000;
-/** Channels whose first word is awaited at once; more are strangers in a crowd. */
+/** Nodes whose first word is awaited at once, one channel each. The newest pushes out the oldest: the right one speaks at once. */
 const MAX_KNOCKING = 4;
 /** For the old tab to hear that all was kept, before this page starts anew, ms. */
 const PARTING_MS = 3_000;
@@ -107,24 +107,34 @@ interface Knock {
 /** The first who shows the code's secret; from then on nobody waits for moves here. Everybody else's channel ends without a word. */
 async function knocked(secret: Uint8Array, { mesh, clock }: MoveInPorts, signal: AbortSignal): Promise<Knock> {
 	const { promise, resolve } = Promise.withResolvers<Knock>();
-	const knocking = new Set<Channel>();
+	/** By node, the oldest first. */
+	const knocking = new Map<PeerId, Channel>();
 	let taken = false;
+	const leave = (channel: Channel) => {
+		if (knocking.get(channel.peer) === channel) knocking.delete(channel.peer);
+	};
+	const sendAway = (channel: Channel | undefined) => {
+		if (channel === undefined) return;
+		leave(channel);
+		channel.abort();
+	};
 	const hear = async (channel: Channel) => {
-		if (knocking.size >= MAX_KNOCKING) return channel.abort();
-		knocking.add(channel);
+		sendAway(knocking.get(channel.peer));
+		if (knocking.size >= MAX_KNOCKING) sendAway(knocking.values().next().value);
+		knocking.set(channel.peer, channel);
 		try {
 			const line = new MoveLine(channel, clock, signal);
 			const hello = await line.expect('hello', KNOCK_PATIENCE_MS);
 			const ends = { oldPeer: channel.peer, newPeer: mesh.self };
 			if (!sameTag(hello.tag, helloTag(secret, ends, hello.commitment))) throw new Refusal('not-agreed', 'hello');
+			if (knocking.get(channel.peer) !== channel) throw new Refusal('channel-closed', 'pushed out');
 			// The secret is good once: whoever comes second with it is too late, however close.
 			if (taken) throw new Refusal('expired', 'used');
 			taken = true;
-			knocking.delete(channel);
+			leave(channel);
 			resolve({ line, hello });
 		} catch {
-			knocking.delete(channel);
-			channel.abort();
+			sendAway(channel);
 		}
 	};
 	const unhear = mesh.onChannel((channel) => void hear(channel), 'move');
@@ -136,7 +146,7 @@ async function knocked(secret: Uint8Array, { mesh, clock }: MoveInPorts, signal:
 		return await Promise.race([promise, late]);
 	} finally {
 		unhear();
-		for (const channel of knocking) channel.abort();
+		for (const channel of knocking.values()) channel.abort();
 		late.catch(() => undefined);
 		over.abort();
 	}

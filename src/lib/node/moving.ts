@@ -4,8 +4,8 @@
  * Restoring is all or nothing. The account is kept first, unused; then the records come in one transaction; then the account is put in use.
  * Whatever is refused or stopped on the way undoes what was done before it.
  */
-import type { MovableKeys } from '#lib/ports/keys.ts';
-import type { MergeReport, MovableStore } from '#lib/ports/store.ts';
+import type { Identity, MovableKeys } from '#lib/ports/keys.ts';
+import type { MergeReport, MovableStore, Store } from '#lib/ports/store.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
 
 export interface MovingPorts {
@@ -31,6 +31,11 @@ export interface RestoreOffer {
 /** Everything that moves, as one sealed file. Refusals: `insecure-context`, `malformed` (passphrase too short), `oversized`, `storage-unavailable`. */
 export async function backUp({ keys, store }: MovingPorts, passphrase: string): Promise<Uint8Array> {
 	return keys.backUp(passphrase, await store.snapshot());
+}
+
+/** Refuses, with `storage-unavailable`, where an account that moves in would end with the tab: the old place would be told that it is kept. */
+export function refuseUnkept({ kept }: Pick<Identity, 'kept'>, { durability }: Pick<Store, 'durability'>): void {
+	if (kept === 'session' || durability === 'memory') throw new Refusal('storage-unavailable', 'ends with the tab');
 }
 
 /** Opens a backup or an account file and looks at what it would bring; nothing has changed yet. Refusals as `MovableKeys.openBackup`. */

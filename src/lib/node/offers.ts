@@ -48,7 +48,7 @@ export class Offers {
 	}
 
 	/**
-	 * Begins to hear; names what it hears to the mesh as possible neighbours. `came` is told of every message before it is judged, the
+	 * Begins to hear; names who offers to the mesh as a possible neighbour, where it may be asked. `came` is told of every message before it is judged, the
 	 * refused ones too, and by whom it came. Returns how to stop.
 	 */
 	follow(mesh: Mesh, came: (message: Uint8Array, from: PeerId) => void = () => undefined): () => void {
@@ -124,7 +124,8 @@ export class Offers {
 			const soonest = [...this.#heard].reduce((a, b) => (b[1].forgetAt < a[1].forgetAt ? b : a));
 			this.#heard.delete(soonest[0]);
 		}
-		mesh.suggest(executor, addresses);
+		// To dial a lender that answers people it knows only would show an address to whoever states that.
+		if (!answersCircleOnly(signed.body) || this.#shows(did)) mesh.suggest(executor, addresses);
 		this.#stated(executor);
 		this.#changed();
 	}

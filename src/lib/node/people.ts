@@ -1,7 +1,8 @@
-/** Keeps the list of people this person knows; what it may hold is decided by market/people. */
+/** Keeps the list of people this person knows, the same in every tab; what it may hold is decided by market/people. */
 import { readPeople, withoutPerson, withPerson, writePeople, type Person } from '#lib/market/people.ts';
 import type { Store } from '#lib/ports/store.ts';
-import { Watchable } from './watched.ts';
+import type { Watched } from './app.ts';
+import { SharedSetting } from './shared-setting.ts';
 
 export interface PeoplePorts {
 	readonly store: Pick<Store, 'settings'>;
@@ -10,47 +11,37 @@ export interface PeoplePorts {
 	readonly own: string;
 }
 
-/** Name of the setting that holds the list. */
-const SETTING = 'people';
+/** Name of the setting that holds the list of that account: to whom one account is shown says nothing of another in the same browser. */
+const settingOf = (own: string): string => `people:${own}`;
 
 export class People {
-	readonly list = new Watchable<readonly Person[]>([]);
-	readonly #ports: PeoplePorts;
-	readonly #read: Promise<void>;
+	readonly list: Watched<readonly Person[]>;
+	readonly #own: string;
+	readonly #kept: SharedSetting<readonly Person[]>;
 
-	constructor(ports: PeoplePorts) {
-		this.#ports = ports;
-		this.#read = this.#restore();
+	constructor({ store: { settings }, now, own }: PeoplePorts) {
+		this.#own = own;
+		this.#kept = new SharedSetting({
+			...{ settings, now, id: settingOf(own) },
+			...{ read: readPeople, write: writePeople, unread: [] }
+		});
+		this.list = this.#kept.value;
 	}
 
 	/** Adds one, or changes the one of that account. Refusals: `malformed`, `oversized`, those of the store; it holds for this visit all the same. */
-	async put(person: Person): Promise<void> {
-		await this.#read;
-		await this.#keep(withPerson(this.list.value, person));
+	put(person: Person): Promise<void> {
+		return this.#kept.change((people) => withPerson(people, person));
 	}
 
 	/** Refusals of the store; it is gone for this visit all the same. */
-	async remove(account: string): Promise<void> {
-		await this.#read;
-		await this.#keep(withoutPerson(this.list.value, account));
+	remove(account: string): Promise<void> {
+		return this.#kept.change((people) => withoutPerson(people, account));
 	}
 
 	/** Whether that account may see this one when it is asked. */
 	readonly shows = (account: string): boolean =>
-		account === this.#ports.own || this.list.value.some((one) => one.account === account && one.show);
+		account === this.#own || this.list.value.some((one) => one.account === account && one.show);
 
 	/** Accounts that a lender which lends to people it knows answers. */
-	readonly circle = (): ReadonlySet<string> =>
-		new Set([this.#ports.own, ...this.list.value.map(({ account }) => account)]);
-
-	async #keep(people: readonly Person[]): Promise<void> {
-		this.list.set(people);
-		const { store, now } = this.#ports;
-		await store.settings.put({ id: SETTING, savedAt: now(), value: writePeople(people) });
-	}
-
-	async #restore(): Promise<void> {
-		const kept = await this.#ports.store.settings.get(SETTING).catch(() => undefined);
-		this.list.set(readPeople(kept?.value));
-	}
+	readonly circle = (): ReadonlySet<string> => new Set([this.#own, ...this.list.value.map(({ account }) => account)]);
 }

@@ -17,8 +17,8 @@ export class Restoring {
 	readonly #app: () => App | undefined;
 	/** Remembers over the start of a new page what was restored. */
 	readonly #remember: (said: string) => void;
-	/** Awaited once everything is kept, before a new page starts. */
-	readonly #kept: () => Promise<void>;
+	/** Awaited once it was taken in, before a new page starts, or was not; whether all of it is kept here, the account included. */
+	readonly #ended: (whole: boolean) => Promise<void>;
 	readonly #words: (error: unknown) => string;
 	#offer: RestoreOffer | undefined;
 	#stop = new AbortController();
@@ -26,12 +26,12 @@ export class Restoring {
 	constructor(
 		app: () => App | undefined,
 		remember: (said: string) => void,
-		kept: () => Promise<void> = () => Promise.resolve(),
+		ended: (whole: boolean) => Promise<void> = () => Promise.resolve(),
 		words = fileWords
 	) {
 		this.#app = app;
 		this.#remember = remember;
-		this.#kept = kept;
+		this.#ended = ended;
 		this.#words = words;
 	}
 
@@ -69,11 +69,12 @@ export class Restoring {
 			await offer.accept(this.#stop.signal);
 		} catch (error) {
 			this.#offer = undefined;
+			await this.#ended(false);
 			this.state = { step: 'failed', said: this.#words(error) };
 			return;
 		}
 		this.#offer = undefined;
-		await this.#kept();
+		await this.#ended(offer.accountIs !== 'left' && offer.report.unreadable === 0);
 		const said = t('house.restored-everything-the-backup-held');
 		this.state = { step: 'done', said };
 		if (offer.accountIs !== 'other') return;

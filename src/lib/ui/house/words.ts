@@ -122,6 +122,10 @@ const OF_MOVES: Readonly<Record<string, Words>> = {
 	'limited-connection': moved('move.the-new-one-could-not', 'move.keep-its-code-in-sight'),
 	'relay-unavailable': moved('move.no-relay-could-be-reached', 'move.check-the-connection-or')
 };
+/** Of a place that cannot take an account in. */
+const OF_ARRIVING: Readonly<Record<string, Words>> = {
+	'storage-unavailable': moved('move.this-place-keeps-no-account', 'move.open-it-where-it-is-kept')
+};
 /** Of a code that was pasted here. */
 const OF_CODES: Readonly<Record<string, Words>> = {
 	malformed: moved('move.this-is-no-code', 'move.copy-the-whole-code'),
@@ -144,7 +148,8 @@ function moved(happened: Key, todo: Key = 'error.make-a-new-code-there'): Words 
 
 /** What ended a move, said at the new place. */
 export function moveInWords(error: unknown): string {
-	const words = OF_MOVES[codeOfThrown(error)];
+	const code = codeOfThrown(error);
+	const words = OF_MOVES[code] ?? OF_ARRIVING[code];
 	return words === undefined ? otherWords(error) : paragraph(words);
 }
 
