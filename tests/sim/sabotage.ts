@@ -192,11 +192,17 @@ function keepsChannels(ports: TestNode['ports']): TestNode['ports'] {
 }
 
 function changed(channel: Channel, send: (channel: Channel, bytes: Uint8Array) => Promise<void>): Channel {
+	let sending = Promise.resolve();
 	return {
 		peer: channel.peer,
 		messages: channel.messages,
-		send: (bytes) => send(channel, bytes),
-		close: () => channel.close(),
+		send: (bytes) => {
+			const sent = send(channel, bytes);
+			sending = sent.catch(nothing);
+			return sent;
+		},
+		// After everything that was said, as every channel ends.
+		close: () => sending.then(() => channel.close()),
 		abort: () => channel.abort()
 	};
 }
