@@ -1,11 +1,9 @@
 /** The chat on the built app: said differently, asked again, searched, taken out and in, ten thousand messages, and hostile answers. */
 import { readFile } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { expect, test, type Page } from 'playwright/test';
 import { serve } from '../../scripts/serve.ts';
+import { violations } from './axe.ts';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 /** An engine that starts cold on two busy cores. */
 const FIRST_ANSWER_MS = 40_000;
 
@@ -19,20 +17,6 @@ const message = (page: Page) => page.getByRole('textbox', { name: 'Message' });
 const log = (page: Page) => page.getByRole('log');
 const done = (page: Page) =>
 	expect(page.getByRole('button', { name: 'Send' })).toBeVisible({ timeout: FIRST_ANSWER_MS });
-
-/** What axe finds, one line each. Runs through the debugger, which the page's policy does not bind. */
-async function violations(page: Page): Promise<string[]> {
-	await page.evaluate(AXE);
-	return page.evaluate(async () => {
-		const { axe } = globalThis as unknown as {
-			axe: { run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> };
-		};
-		const found = await axe.run();
-		return found.violations.flatMap(({ id, nodes }) =>
-			nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary}`)
-		);
-	});
-}
 
 /** A file of one conversation whose answers are `answers`. */
 const fileOf = (title: string, answers: readonly string[]) => ({

@@ -1,11 +1,10 @@
 /** The screens of the built app in another language: right to left in full, changed without a reload, and there without a server. */
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { expect, test, type Page } from 'playwright/test';
 import { serve } from '../../scripts/serve.ts';
+import { violations } from './axe.ts';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const WIDTHS = [
 	{ width: 1280, height: 800 },
 	{ width: 390, height: 844 }
@@ -25,19 +24,6 @@ test.beforeAll(async () => {
 	site = await serve({ root: 'build', port: 0 });
 });
 test.afterAll(() => site.close());
-
-async function violations(page: Page): Promise<string[]> {
-	await page.evaluate(AXE);
-	return page.evaluate(async () => {
-		const { axe } = globalThis as unknown as {
-			axe: { run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> };
-		};
-		const found = await axe.run();
-		return found.violations.flatMap(({ id, nodes }) =>
-			nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary}`)
-		);
-	});
-}
 
 /** Files of languages that were asked of the server. */
 function languagesAsked(page: Page): Set<string> {

@@ -1,12 +1,10 @@
 /** Models of this device on the built app: looked at, loaded, used, lent, deleted; the picker; what does not fit. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { expect, test, type Page } from 'playwright/test';
 import { serve } from '../../scripts/serve.ts';
 import { repositories } from '../interop/models-repository.ts';
 import { startModelServer, type ModelServer } from '../interop/models-server.ts';
+import { violations } from './axe.ts';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 /** A download, a load and a self-test of a stranger's model on two busy cores. */
 const LOAD_MS = 90_000;
 
@@ -27,17 +25,6 @@ const sendButton = (page: Page) => page.getByRole('button', { name: 'Send' });
 const card = (page: Page, name: string) =>
 	page.getByRole('listitem').filter({ has: page.getByRole('heading', { name, exact: true }) });
 const picker = (page: Page) => page.getByRole('combobox', { name: 'Model' });
-
-async function violations(page: Page): Promise<string[]> {
-	await page.evaluate(AXE);
-	return page.evaluate(async () => {
-		const { axe } = globalThis as unknown as {
-			axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-		};
-		const found = await axe.run();
-		return found.violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`));
-	});
-}
 
 test('a model from an address is looked at, loaded, answers here, stays over a reload, and is deleted', async ({
 	page

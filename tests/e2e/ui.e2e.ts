@@ -1,10 +1,8 @@
 /** The screens of the built app, on the real tab: keyboard alone, for a screen reader, in both themes and at phone width. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { expect, test, type Page } from 'playwright/test';
 import { serve } from '../../scripts/serve.ts';
+import { violations } from './axe.ts';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PHONE = { width: 390, height: 844 };
 const DESK = { width: 1280, height: 800 };
 /** An engine that starts cold on two busy cores. */
@@ -25,20 +23,6 @@ async function ask(page: Page, prompt: string): Promise<void> {
 	await message(page).fill(prompt);
 	await sendButton(page).click();
 	await expect(sendButton(page)).toBeVisible({ timeout: FIRST_ANSWER_MS });
-}
-
-/** What axe finds, one line each. Runs through the debugger, which the page's policy does not bind. */
-async function violations(page: Page): Promise<string[]> {
-	await page.evaluate(AXE);
-	return page.evaluate(async () => {
-		const { axe } = globalThis as unknown as {
-			axe: { run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> };
-		};
-		const found = await axe.run();
-		return found.violations.flatMap(({ id, nodes }) =>
-			nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary}`)
-		);
-	});
 }
 
 /** Whether something is wider than the window. */
