@@ -5,7 +5,7 @@ import process from 'node:process';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
-import { isCode } from '../../src/lib/protocol/errors.ts';
+import { isCode, sentenceOf } from '../../src/lib/protocol/errors.ts';
 import { decodeChain } from '../../src/lib/survival/release.ts';
 import { payloadOf, readFolder } from '../release/folder.ts';
 import {
@@ -234,6 +234,6 @@ try {
 		error instanceof KeyTrouble ||
 		(error instanceof Error && 'code' in error && (isCode(error.code) || error.code === 'ENOENT'));
 	if (!known) throw error;
-	console.error((error as Error).message);
+	console.error(sentenceOf(error));
 	process.exitCode = 1;
 }

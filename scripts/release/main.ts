@@ -12,6 +12,7 @@ import { carOf, dagOf } from './dag.ts';
 import { writeParts } from './development.ts';
 import { listOf, payloadOf, readFolder, TWIN, writeFolder, type Folder } from './folder.ts';
 import { withTwins } from './twins.ts';
+import { sentenceOf } from '../../src/lib/protocol/errors.ts';
 
 const { positionals, values } = parseArgs({
 	allowPositionals: true,
@@ -81,6 +82,6 @@ try {
 	await mkdir(values.out, { recursive: true });
 	await (positionals[0] === 'publish' ? publish() : make());
 } catch (error) {
-	console.error(error instanceof Error ? error.message : error);
+	console.error(sentenceOf(error));
 	process.exitCode = 1;
 }

@@ -88,3 +88,11 @@ export function codeOf(error: unknown): Code {
 	}
 	return 'internal';
 }
+
+/** What a person at a command line reads of anything thrown: the sentence of its code, with the detail, or its own words. */
+export function sentenceOf(error: unknown): string {
+	if (!(error instanceof Error)) return String(error);
+	if (!('code' in error) || !isCode(error.code)) return error.message;
+	const sentence = CODES[error.code];
+	return 'detail' in error && typeof error.detail === 'string' ? `${sentence} (${error.detail})` : sentence;
+}
