@@ -184,8 +184,8 @@ export const newcomersFail = ({ registry }: NodePorts): boolean => newcomersOdds
 const AT_HOME: readonly Code[] = ['channel-closed', 'declined'];
 
 /**
- * Asks newcomers once more before one of them is shown the prompt, several at a time. Those who answer come back with an open way; the others are
- * remembered as having failed.
+ * Asks newcomers once more before one of them is shown the prompt, several at a time. Those who answer come back with an open way. Who is found not to
+ * be there meanwhile is remembered as having failed; who has merely not answered by the end is not: a first connection may take longer than this.
  */
 export async function knock(
 	newcomers: readonly SignedBid[],
