@@ -99,16 +99,23 @@ export async function pour(channel: Channel, inbox: Inbox<JobMail>): Promise<voi
 	}
 }
 
-/** Rejects with `code` when `work` takes longer than `ms`. */
-export async function within<T>(clock: Clock, ms: number, code: Code, work: Promise<T>): Promise<T> {
+/** Rejects with `code` when `work` takes longer than `ms`, and with `aborted` as soon as `signal` says so; how `work` ends then is nobody's concern. */
+export async function within<T>(
+	clock: Clock,
+	ms: number,
+	code: Code,
+	work: Promise<T>,
+	signal?: AbortSignal
+): Promise<T> {
 	const done = new AbortController();
+	const wait = signal === undefined ? done.signal : AbortSignal.any([signal, done.signal]);
+	const late = clock.sleep(ms, wait).then(() => {
+		throw new Refusal(code);
+	});
+	// Whichever of the two comes second may fail unseen.
+	for (const each of [work, late]) each.catch(() => undefined);
 	try {
-		return await Promise.race([
-			work,
-			clock.sleep(ms, done.signal).then(() => {
-				throw new Refusal(code);
-			})
-		]);
+		return await Promise.race([work, late]);
 	} finally {
 		done.abort();
 	}

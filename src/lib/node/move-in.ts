@@ -11,6 +11,7 @@ import { Refusal } from '#lib/protocol/errors.ts';
 import { agree, answerTag, commitTo, helloTag, sameTag, type Agreed } from '#lib/protocol/move-agreement.ts';
 import { formatMoveCode, MAX_CODE_ADDRESS, MAX_CODE_RELAYS, MOVE_SECRET_BYTES } from '#lib/protocol/move-code.ts';
 import { PIECE_BYTES, type MoveMessageOf } from '#lib/protocol/move.ts';
+import { within } from './inbox.ts';
 import { MOVE_PATIENCE_MS, MoveLine, type MovePerson } from './move-line.ts';
 
 /** How long a code is good, ms: long enough to fetch the other device, short enough that a photograph of it is worth nothing. */
@@ -82,21 +83,18 @@ async function relaysUp({ mesh, clock }: MoveInPorts, signal: AbortSignal): Prom
 			.relays()
 			.flatMap((relay) => (relay.up && relay.address.length <= MAX_CODE_ADDRESS ? [relay.address] : []))
 			.slice(0, MAX_CODE_RELAYS);
-	const found = Promise.withResolvers<undefined>();
-	const unobserve = mesh.observe(() => {
-		if (up().length > 0) found.resolve(undefined);
-	});
-	const over = new AbortController();
-	const late = clock.sleep(RELAY_PATIENCE_MS, AbortSignal.any([signal, over.signal]));
+	const { promise, resolve } = Promise.withResolvers<readonly string[]>();
+	const look = () => {
+		const found = up();
+		if (found.length > 0) resolve(found);
+	};
+	const unobserve = mesh.observe(look);
+	look();
 	try {
-		if (up().length === 0) await Promise.race([found.promise, late]);
+		return await within(clock, RELAY_PATIENCE_MS, 'relay-unavailable', promise, signal);
 	} finally {
 		unobserve();
-		late.catch(() => undefined);
-		over.abort();
 	}
-	if (up().length === 0) throw new Refusal('relay-unavailable');
-	return up();
 }
 
 interface Knock {
@@ -138,17 +136,11 @@ async function knocked(secret: Uint8Array, { mesh, clock }: MoveInPorts, signal:
 		}
 	};
 	const unhear = mesh.onChannel((channel) => void hear(channel), 'move');
-	const over = new AbortController();
-	const late = clock.sleep(CODE_LIFE_MS, AbortSignal.any([signal, over.signal])).then(() => {
-		throw new Refusal('expired', 'nobody came');
-	});
 	try {
-		return await Promise.race([promise, late]);
+		return await within(clock, CODE_LIFE_MS, 'expired', promise, signal);
 	} finally {
 		unhear();
 		for (const channel of knocking.values()) channel.abort();
-		late.catch(() => undefined);
-		over.abort();
 	}
 }
 

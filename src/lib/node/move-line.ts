@@ -11,6 +11,7 @@ import {
 	type MoveMessageOf,
 	type MoveType
 } from '#lib/protocol/move.ts';
+import { within } from './inbox.ts';
 
 /** For what the other tab does by itself, ms; the slowest is a message of 256 KiB over a poor line. */
 export const MOVE_PATIENCE_MS = 30_000;
@@ -115,17 +116,7 @@ export class MoveLine {
 		await this.#within(this.#messages.next(), patienceMs).catch(() => this.channel.abort());
 	}
 
-	async #within<T>(work: Promise<T>, ms: number): Promise<T> {
-		const over = new AbortController();
-		const late = this.#clock.sleep(ms, AbortSignal.any([this.#signal, over.signal])).then(() => {
-			throw new Refusal('stalled');
-		});
-		work.catch(() => undefined);
-		try {
-			return await Promise.race([work, late]);
-		} finally {
-			late.catch(() => undefined);
-			over.abort();
-		}
+	#within<T>(work: Promise<T>, ms: number): Promise<T> {
+		return within(this.#clock, ms, 'stalled', work, this.#signal);
 	}
 }
