@@ -27,14 +27,19 @@ describe('what came by a move', () => {
 		);
 		await restoring.open(new Uint8Array(1), 'passphrase');
 		await restoring.accept();
-		return { told, step: restoring.state.step };
+		return { told, state: restoring.state };
 	};
 
-	it('is kept only when the account and every record is', async () => {
-		expect(await toldOf(offerOf())).toEqual({ told: [true], step: 'done' });
-		expect((await toldOf(offerOf({ accountIs: 'other' }))).told).toEqual([true]);
-		expect((await toldOf(offerOf({ accountIs: 'left' }))).told).toEqual([false]);
-		expect((await toldOf(offerOf({ report: { ...REPORT, unreadable: 1 } }))).told).toEqual([false]);
+	it.each([
+		['all of it', {}, true],
+		['another account', { accountIs: 'other' }, true],
+		['an account that cannot be kept here', { accountIs: 'left' }, false],
+		['an entry that cannot be read', { report: { ...REPORT, unreadable: 1 } }, false]
+	] as const)('is whole only when the account and every record is: %s', async (_what, more, whole) => {
+		const said = whole
+			? 'Restored. Everything the backup held is here.'
+			: 'Restored, but for what could not be read or kept here. Keep the backup.';
+		expect(await toldOf(offerOf(more))).toEqual({ told: [whole], state: { step: 'done', said } });
 	});
 });
 

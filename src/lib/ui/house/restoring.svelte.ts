@@ -74,8 +74,9 @@ export class Restoring {
 			return;
 		}
 		this.#offer = undefined;
-		await this.#ended(offer.accountIs !== 'left' && offer.report.unreadable === 0);
-		const said = t('house.restored-everything-the-backup-held');
+		const whole = offer.accountIs !== 'left' && offer.report.unreadable === 0;
+		await this.#ended(whole);
+		const said = whole ? t('house.restored-everything-the-backup-held') : t('house.restored-but-for-what');
 		this.state = { step: 'done', said };
 		if (offer.accountIs !== 'other') return;
 		this.#remember(said);

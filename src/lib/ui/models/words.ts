@@ -12,7 +12,8 @@ const WORDS_PER_PAGE = 450;
 /** `4,096 tokens, about 7 pages`. */
 export function context(tokens: number): string {
 	const pages = (tokens * WORDS_PER_TOKEN) / WORDS_PER_PAGE;
-	const about = pages < 2 ? t('models.about-a-page-and-a') : t('models.about-pages', { pages: count(Math.round(pages)) });
+	const about =
+		pages < 2 ? t('models.about-a-page-and-a') : t('models.about-pages', { pages: count(Math.round(pages)) });
 	return t('models.tokens', { tokens: count(tokens), about });
 }
 
@@ -66,7 +67,11 @@ export function obstacle(fit: Fit): string | undefined {
 export function progressWords({ stage, loadedBytes, totalBytes, bytesPerSecond, secondsLeft }: LoadProgress): string {
 	if (stage === 'preparing') return t('models.preparing');
 	if (stage === 'checking') return t('models.checking-that-this-device-computes');
-	const parts = [totalBytes === undefined ? bytes(loadedBytes) : t('models.of', { loaded: bytes(loadedBytes), whole: bytes(totalBytes) })];
+	const parts = [
+		totalBytes === undefined
+			? bytes(loadedBytes)
+			: t('models.of', { loaded: bytes(loadedBytes), whole: bytes(totalBytes) })
+	];
 	if (bytesPerSecond !== undefined) parts.push(t('models.per-second', { bytes: bytes(bytesPerSecond) }));
 	if (secondsLeft !== undefined) parts.push(timeLeft(secondsLeft));
 	return parts.join(' · ');
@@ -103,7 +108,10 @@ export function meshModels(offers: readonly Offer[]): readonly MeshModel[] {
 			const cheapest = Math.min(...of.map((offer) => offer.pricePer1k));
 			const who = t('number.computers', { n: of.length });
 			const price = cheapest === 0 ? t('all.free') : t('number.from-price', { price: perThousand(cheapest) });
-			return { id, line: [of[0]?.modelName ?? id, who, t('number.up-to-speed', { speed: speed(fastest) }), price].join(' · ') };
+			return {
+				id,
+				line: [of[0]?.modelName ?? id, who, t('number.up-to-speed', { speed: speed(fastest) }), price].join(' · ')
+			};
 		});
 }
 
