@@ -2,6 +2,8 @@
  * `npm run sim`: one run, printed as JSON; a run that violates an invariant is made small, and how to repeat it is printed.
  * `npm run sim:long`: the two long runs.
  */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { compare } from './compare.ts';
@@ -32,6 +34,7 @@ const { values } = parseArgs({
 		seeds: { type: 'string', default: '1' },
 		policies: { type: 'string', default: POLICIES.join(',') },
 		long: { type: 'boolean', default: false },
+		progress: { type: 'boolean', default: false },
 		'no-shrink': { type: 'boolean', default: false }
 	}
 });
@@ -54,7 +57,8 @@ async function one(): Promise<number> {
 		text === undefined ? undefined : text === 'none' ? [] : text.split(',').map(Number);
 	const keep = { nodes: ids(values['keep-nodes']), jobs: ids(values['keep-jobs']), faults: ids(values['keep-faults']) };
 	const script = kept(plan({ scenario, seed, nodes, minutes }), keep);
-	const result = await run(script, { policy });
+	const onMinute = values.progress ? progress({ scenario, seed, nodes, minutes }) : undefined;
+	const result = await run(script, { policy, onMinute });
 	print(script, result);
 	const [first] = result.violations;
 	if (first === undefined) return 0;
@@ -88,21 +92,28 @@ async function compared(names: string): Promise<number> {
 	return violations === 0 ? 0 : 1;
 }
 
+/** Each long run in a process of its own: one core each, where there are two. */
 async function long(): Promise<number> {
 	const began = performance.now();
-	let broken = 0;
-	for (const wanted of LONG) {
-		const script = plan(wanted);
-		const onMinute = (minute: number) => {
-			if (minute % Math.ceil(wanted.minutes / 20) === 0)
-				console.error(`${wanted.scenario}: ${minute} of ${wanted.minutes} minutes`);
-		};
-		const result = await run(script, { onMinute });
-		broken += result.violations.length;
-		print(script, result);
-	}
-	console.log(`${Math.round((performance.now() - began) / 1_000)} s in all, ${broken} violations`);
+	const codes = await Promise.all(
+		LONG.map(async ({ scenario, seed, nodes, minutes }) => {
+			const of = { scenario, seed, nodes, minutes };
+			const options = Object.entries(of).flatMap(([name, value]) => [`--${name}`, String(value)]);
+			const child = fork(import.meta.filename, [...options, '--progress', '--no-shrink']);
+			const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+			if (signal !== null) console.error(`${scenario}: ended by ${signal}`);
+			return code ?? 1;
+		})
+	);
+	const broken = codes.filter((code) => code !== 0).length;
+	console.log(`${Math.round((performance.now() - began) / 1_000)} s in all, ${broken} of ${LONG.length} runs broken`);
 	return broken === 0 ? 0 : 1;
+}
+
+function progress({ scenario, minutes }: Wanted): (minute: number) => void {
+	return (minute) => {
+		if (minute % Math.ceil(minutes / 20) === 0) console.error(`${scenario}: ${minute} of ${minutes} minutes`);
+	};
 }
 
 function print({ scenario, seed }: Script, result: Result): void {

@@ -38,7 +38,7 @@ export interface RunOptions {
 	/** How every node chooses among bids; as the app does, when not given. */
 	readonly policy?: Policy;
 	/** Called after each virtual minute. */
-	readonly onMinute?: (minute: number) => void;
+	readonly onMinute?: ((minute: number) => void) | undefined;
 	/** Real milliseconds; only `ratio` depends on it. */
 	readonly realNow?: () => number;
 }
