@@ -46,7 +46,7 @@ export interface Times {
 export function timesOf({ words, said }: Pick<Chronicle, 'words' | 'said'>, lostAt: number): Times {
 	const first = (line: string) => said.find((each) => each.at >= lostAt && each.line === `fireweed ${line}`)?.at;
 	const lost = first('executor-lost');
-	// Whoever was asked on suspicion had it before the loss was certain.
+	// A new standby may have it before the one that stood by leads.
 	const had = [first('handed-over'), first('standing-by')].filter((at) => at !== undefined);
 	const hadAt = had.length === 0 ? undefined : Math.min(...had);
 	const resumedAt = hadAt === undefined ? undefined : words.find(({ at }) => at >= hadAt)?.at;

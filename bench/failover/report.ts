@@ -30,7 +30,6 @@ export function reportFailover(lines: readonly Line[], made: Machine): string {
 	);
 	const minutes = calm.reduce((sum, { jobMinutes }) => sum + jobMinutes, 0);
 	const alarms = calm.reduce((sum, each) => sum + each.alarms, 0);
-	const suspicions = calm.reduce((sum, each) => sum + each.suspicions, 0);
 	return [
 		'# Executors lost in mid-answer, measured\n',
 		`${losses.length} losses in ${new Set(losses.map(({ commit }) => commit)).size} state(s) of the code, ${first(lines)} to ${last(lines)} UTC. \`npm run bench -- failover\`; every loss is a line of failover.jsonl beside this page.\n`,
@@ -45,7 +44,7 @@ export function reportFailover(lines: readonly Line[], made: Machine): string {
 			return `- Aim, ${name}: p95 at most ${aim} ms. Until another has it: ${spread(gone)}; the pause a person sees: ${spread(pauses)}.`;
 		}),
 		`- Tokens lost, doubled or changed against a replay of the seed: ${wrong.length === 0 ? 'none' : `in ${wrong.length} answers`}. Not finished: ${losses.filter(({ end }) => end !== 'success').length}; runs that failed: ${failures.length}.`,
-		`- False alarms on a loaded machine (${calm[0]?.burners ?? 0} busy loops): ${alarms} in ${minutes.toFixed(1)} job-minutes${minutes > 0 ? ` (95 %: at most ${(most(alarms) / minutes).toFixed(4)} a minute; aim: fewer than 0.001)` : ''}; somebody was asked to stand by on suspicion ${suspicions} times.\n`,
+		`- False alarms on a loaded machine (${calm[0]?.burners ?? 0} busy loops): ${alarms} in ${minutes.toFixed(1)} job-minutes${minutes > 0 ? ` (95 %: at most ${(most(alarms) / minutes).toFixed(4)} a minute; aim: fewer than 0.001)` : ''}.\n`,
 		`${made.cpu}, ${made.cores} cores, ${made.memoryGiB} GiB, ${made.system}, Chromium ${made.chromium}. All browsers, the relay and the bench share these cores.\n`,
 		METHOD
 	].join('\n');
@@ -56,7 +55,7 @@ const METHOD = `## Method
 One asking tab and three that answer with the pocket model, each in a browser of its own, linked by a real relay. The asker has an answer of 200 tokens at temperature 1; when 33 to 100 of them are there, whoever leads is
 lost: its tab **closed**; its renderer process **killed** (SIGKILL); the process **frozen** (SIGSTOP); its network **cut** (its browser's network service stopped, the tab itself lives on). All clocks are one machine's.
 **Detection**: until the originator gives it up. **Reassignment**: from then until another has accepted; 0 where one had before. **Prefill**: from then until its next word is shown. **Pause**: the longest time without a new word.
-Hedged: one stands by from the beginning. Then each answer is drawn again from its receipt's seed in another process and compared, token by token.
+Hedged: one stands by from the beginning. False alarms: as many answers at once as there are who lend, again and again, with nobody lost, beside busy loops, twice as many as cores. Then each answer is drawn again from its receipt's seed in another process and compared, token by token.
 `;
 
 /** From the loss until somebody else has it. */

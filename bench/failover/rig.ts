@@ -39,8 +39,6 @@ export interface Calm {
 	readonly jobMinutes: number;
 	/** Living executors that were given up. */
 	readonly alarms: number;
-	/** Living executors beside which another was asked to stand by. */
-	readonly suspicions: number;
 	readonly unfinished: number;
 }
 
@@ -48,7 +46,7 @@ export interface Rig {
 	readonly browserVersion: string;
 	/** Has an answer begun, loses who leads it as `kill` says, and waits for its end. Everybody is back before it resolves. */
 	lose(kill: Kill, broken: Broken): Promise<Loss>;
-	/** One job after the other without any loss, for so long: whom the originator gave up all the same. */
+	/** A job for each who lends, again and again, without any loss, for so long: whom the originator gave up all the same. */
 	undisturbed(ms: number): Promise<Calm>;
 	close(): Promise<void>;
 }
@@ -127,15 +125,16 @@ export async function openRig(): Promise<Rig> {
 		},
 		undisturbed: async (ms) => {
 			const began = Date.now();
-			const counts = { jobMinutes: 0, alarms: 0, suspicions: 0, unfinished: 0 };
+			const counts = { jobMinutes: 0, alarms: 0, unfinished: 0 };
 			for (let turn = 0; Date.now() - began < ms; turn += 1) {
-				const started = Date.now();
-				const { said, end } = await ask({ prompt: `Tell me about job ${turn}`, tokens: 200, hedge: 0, at: 1_000 });
-				const count = (line: string) => said.filter((each) => each.line === `fireweed ${line}`).length;
-				counts.jobMinutes += (Date.now() - started) / 60_000;
-				counts.alarms += count('executor-lost');
-				counts.suspicions += count('standing-by');
-				counts.unfinished += Number(end !== 'success');
+				const wanted = { prompt: `Tell me about job ${turn}`, tokens: 200, many: LENDERS };
+				const { answers, said } = await within(
+					asker.evaluate((what) => bench.together(what), wanted),
+					'the answers'
+				);
+				for (const answer of answers) counts.jobMinutes += answer.ms / 60_000;
+				counts.alarms += said.filter((line) => line === 'fireweed executor-lost').length;
+				counts.unfinished += answers.filter(({ end }) => end !== 'success').length;
 			}
 			return counts;
 		},

@@ -130,6 +130,26 @@ class BenchPage {
 		return chronicle;
 	}
 
+	/** So many answers at once that nobody disturbs: how long each took in ms, how it ended, and the lines that the app told developers meanwhile. */
+	async together({ prompt, tokens, many }: Together): Promise<Calmly> {
+		const kept = { said: [] as { line: string }[] };
+		const note = listening(kept as unknown as Chronicle);
+		const answer = async (which: number) => {
+			const began = Date.now();
+			let end = '';
+			for await (const event of this.#app.answerByMesh(wishFor({ prompt: `${prompt}, ${which}`, tokens }), never(), {}))
+				if (event.type === 'finished') end = event.status;
+				else if (event.type === 'lost' || event.type === 'failed') end = `${event.type}: ${event.code}`;
+			return { ms: Date.now() - began, end };
+		};
+		try {
+			const answers = await Promise.all(Array.from({ length: many }, (_, which) => answer(which)));
+			return { answers, said: kept.said.map(({ line }) => line) };
+		} finally {
+			note.stop();
+		}
+	}
+
 	/** This tab's PeerId. */
 	get peer(): string {
 		return formatPeerId(this.#app.identity.node.publicKey);
@@ -180,6 +200,19 @@ class BenchPage {
 export interface Reached {
 	readonly leader: string;
 	readonly standbys: readonly string[];
+}
+
+/** Answers that are asked for at once, each of so many tokens. */
+export interface Together {
+	readonly prompt: string;
+	readonly tokens: number;
+	readonly many: number;
+}
+
+/** What became of them. */
+export interface Calmly {
+	readonly answers: readonly { readonly ms: number; readonly end: string }[];
+	readonly said: readonly string[];
 }
 
 /** Notes what the app tells developers, until stopped. */

@@ -59,7 +59,7 @@ describe('the page of all losses', () => {
 	});
 
 	it('bounds the rate of false alarms from above, also when there was none', () => {
-		const calm: Line = { ...run, what: 'calm', burners: 4, jobMinutes: 3_000, alarms: 0, suspicions: 0, unfinished: 0 };
+		const calm: Line = { ...run, what: 'calm', burners: 4, jobMinutes: 3_000, alarms: 0, unfinished: 0 };
 		// The rule of three.
 		expect(page([calm])).toContain('0 in 3000.0 job-minutes (95 %: at most 0.0010 a minute');
 		expect(page([{ ...calm, alarms: 3 }])).toContain('3 in 3000.0 job-minutes (95 %: at most 0.0026 a minute');
