@@ -42,12 +42,8 @@ interface Surveyed {
 const surveyed = await surveyAll();
 const kept = join(place, `verdicts-${given.seed}.jsonl`);
 const verdicts = new Map<string, Verdict>();
-if (existsSync(kept)) {
-	for (const line of readFileSync(kept, 'utf8').split('\n').filter(Boolean)) {
-		const verdict = JSON.parse(line) as Verdict & { digest: string };
-		if (verdict.digest === tree.digest) verdicts.set(verdict.mutant.id, verdict);
-	}
-}
+for (const verdict of read<Verdict & { digest: string }>(kept))
+	if (verdict.digest === tree.digest) verdicts.set(verdict.mutant.id, verdict);
 const queue = sample.filter(({ id }) => !verdicts.has(id));
 await Promise.all(
 	Array.from({ length: Math.min(2, availableParallelism()) }, async () => {
@@ -80,31 +76,43 @@ async function judge(mutant: Mutant): Promise<Verdict> {
 	return { mutant, by: undefined, check: undefined, timedOut: false, ran: able.length, ms: performance.now() - begun };
 }
 
+interface Row {
+	readonly digest: string;
+	readonly check: Check;
+	readonly ms: number;
+	readonly ids: readonly string[];
+}
+
 /** The simulator first, then unit tests, the quickest first; those that run no mutant at all are left out. */
 async function surveyAll(): Promise<readonly Surveyed[]> {
-	const note = join(place, 'survey.json');
-	if (existsSync(note)) {
-		const found = JSON.parse(readFileSync(note, 'utf8')) as {
-			digest: string;
-			list: { check: Check; ms: number; ids: string[] }[];
-		};
-		if (found.digest === tree.digest)
-			return found.list.map(({ check, ms, ids }) => ({ check, ms, runs: new Set(ids) }));
-	}
+	const note = join(place, 'survey.jsonl');
+	const rows = read<Row>(note).filter(({ digest }) => digest === tree.digest);
 	const folders = ['tests/unit', 'tests/sim', 'tests/compliance'];
 	const files = folders.flatMap((folder) =>
 		readdirSync(folder)
 			.filter((name) => /^(?!.*\.(browser|gpu)\.).*\.test\.ts$/.test(name))
 			.map((name) => `${folder}/${name}`)
 	);
-	const list: { check: Check; ms: number; ids: readonly string[] }[] = [];
 	for (const check of [SIMULATOR, ...files.map(testFile)]) {
+		if (rows.some((row) => row.check.name === check.name)) continue;
 		const { ids, ms } = await survey(check, tree.root);
 		console.log(`${check.name}: runs ${ids.length} mutants in ${Math.round(ms)} ms`);
-		if (ids.length > 0) list.push({ check, ms, ids });
+		const row: Row = { digest: tree.digest, check, ms, ids };
+		rows.push(row);
+		appendFileSync(note, `${JSON.stringify(row)}\n`);
 	}
 	const order = (check: Check) => (check.by === 'simulator' ? 0 : 1);
-	list.sort((a, b) => order(a.check) - order(b.check) || a.ms - b.ms);
-	writeFileSync(note, JSON.stringify({ digest: tree.digest, list }));
-	return list.map(({ check, ms, ids }) => ({ check, ms, runs: new Set(ids) }));
+	return rows
+		.filter(({ ids }) => ids.length > 0)
+		.sort((a, b) => order(a.check) - order(b.check) || a.ms - b.ms)
+		.map(({ check, ms, ids }) => ({ check, ms, runs: new Set(ids) }));
+}
+
+/** The lines of a file of JSON; none when there is no file. A last line that was broken off is left out. */
+function read<T>(file: string): T[] {
+	if (!existsSync(file)) return [];
+	return readFileSync(file, 'utf8')
+		.split('\n')
+		.slice(0, -1)
+		.map((line) => JSON.parse(line) as T);
 }

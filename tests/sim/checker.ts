@@ -1,17 +1,18 @@
 /** Watches a run from outside and says where an invariant does not hold. It trusts nothing that a node says of itself. */
 import type { ContributeEvent, OriginateEvent } from '#lib/node/events.ts';
 import type { GenerateRequest } from '#lib/ports/engine.ts';
+import { CHECKPOINT_TOKENS } from '#lib/protocol/limits.ts';
 import type { World } from '../doubles/node.ts';
 import type { Dossier, Invariant, Run, Violation } from './dossier.ts';
 import { segments, shown } from './dossier.ts';
 import type { Inhabitant, Witness } from './inhabitant.ts';
-import { oneEnd, wholeAnswer } from './invariants/answer.ts';
+import { oneEnd, truthful, wholeAnswer } from './invariants/answer.ts';
 import { bounded, nothingHeld, type Peaks } from './invariants/bounds.ts';
 import { foundItself } from './invariants/healing.ts';
 import { paidOnce } from './invariants/pay.ts';
 import { chainOfAsker, chainOfExecutor, held } from './invariants/receipts.ts';
 import type { Harm } from './harm.ts';
-import { owedBy } from './wire.ts';
+import { begins, FRAME, owedBy } from './wire.ts';
 
 /** After an ask is over its executors may still wait for acknowledgements, countersignatures and stalled engines. */
 export const AFTERMATH_MS = 40_000;
@@ -29,6 +30,8 @@ export class Checker implements Witness {
 	readonly #byPeer = new Map<string, Inhabitant>();
 	readonly #byPrompt = new Map<string, Dossier>();
 	readonly #byJob = new Map<string, Dossier>();
+	/** Frames that went from one node to another since that one signed for any, or began anew, by the two names. */
+	readonly #unsigned = new Map<string, number>();
 
 	constructor(world: World, harm: Harm) {
 		this.#world = world;
@@ -148,12 +151,24 @@ export class Checker implements Witness {
 	}
 
 	#wire(from: string, to: string, bytes: Uint8Array): void {
+		if (bytes[0] === FRAME) return this.#told(from, to);
 		const found = owedBy(bytes, to);
+		if (found !== undefined || begins(bytes)) this.#unsigned.delete(`${to} ${from}`);
 		if (found === undefined) return;
 		if (found.owed.kind === 'receipt') this.signed.receipts++;
 		else this.signed.acknowledgements++;
 		const dossier = this.#byJob.get(found.job);
 		if (dossier?.asker.peer === from) dossier.owed.push(found.owed);
+	}
+
+	/** One more frame, which holds one token where its teller is honest. */
+	#told(from: string, to: string): void {
+		const teller = this.#byPeer.get(from);
+		if (teller === undefined || !truthful(teller)) return;
+		const count = (this.#unsigned.get(`${from} ${to}`) ?? 0) + 1;
+		this.#unsigned.set(`${from} ${to}`, count);
+		if (count === CHECKPOINT_TOKENS + 1)
+			this.#accuser(undefined)('small-loss', `${count} tokens told, none signed for`);
 	}
 
 	#accuser(job: number | undefined): (invariant: Invariant, what: string) => void {

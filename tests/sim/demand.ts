@@ -117,7 +117,11 @@ export const askersOf = async (world: World, names: readonly string[], nodes = 1
 };
 
 /** Answers in time, added up over runs, when somebody with so many nodes asks six times as often as each of six others. */
-export async function withGreedy(nodes: number, runs: number): Promise<{ greedy: number; others: readonly number[] }> {
+export async function withGreedy(
+	nodes: number,
+	runs: number,
+	seconds = LONG_SECONDS
+): Promise<{ greedy: number; others: readonly number[] }> {
 	const honest = Array.from({ length: 6 }, (_, i) => `asker ${i}`);
 	const everyMs = 2_500;
 	const pace = (who: string) => (who === 'greedy' ? Math.round(everyMs / 6) : everyMs);
@@ -127,14 +131,14 @@ export async function withGreedy(nodes: number, runs: number): Promise<{ greedy:
 		const world = new World(`greedy with ${nodes}, ${run}`);
 		await executors(world);
 		const askers = new Map([...(await askersOf(world, honest)), ...(await askersOf(world, ['greedy'], nodes))]);
-		const asked = await demand(world, askers, pace, LONG_SECONDS, `demand ${run}`);
+		const asked = await demand(world, askers, pace, seconds, `demand ${run}`);
 		holds(world, asked);
-		const counts = served(asked, LONG_SECONDS);
+		const counts = served(asked, seconds);
 		greedy += counts.get('greedy') ?? 0;
 		for (const [i, name] of honest.entries()) others[i] = (others[i] ?? 0) + (counts.get(name) ?? 0);
 	}
 	console.log(
-		`greedy with ${nodes}: ${greedy} answers, honest ${Math.min(...others)}–${Math.max(...others)}, in ${runs} times ${LONG_SECONDS} s`
+		`greedy with ${nodes}: ${greedy} answers, honest ${Math.min(...others)}–${Math.max(...others)}, in ${runs} times ${seconds} s`
 	);
 	return { greedy, others };
 }

@@ -1,7 +1,9 @@
 /** Signatures by which an asker owes something, read off the wire. */
+import { assignJob } from '#lib/protocol/assignment.ts';
 import { acknowledgement } from '#lib/protocol/checkpoint.ts';
 import { read } from '#lib/protocol/envelope.ts';
 import { toHex } from '#lib/protocol/encode.ts';
+import { reattachJob } from '#lib/protocol/reattach.ts';
 import { receiptCountersignature } from '#lib/protocol/receipt.ts';
 import type { Owed } from './dossier.ts';
 
@@ -44,6 +46,11 @@ export function owedBy(bytes: Uint8Array, to: string): { readonly job: string; r
 /** Whether it is the asker's signature under a receipt. */
 export function isCountersignature(bytes: Uint8Array): boolean {
 	return bytes[0] !== FRAME && includes(bytes, receiptCountersignature.type);
+}
+
+/** Whether an asker begins a job with it, or takes one up again: then words come that were not signed for. */
+export function begins(bytes: Uint8Array): boolean {
+	return includes(bytes, assignJob.type) || includes(bytes, reattachJob.type);
 }
 
 /** The type's text as it stands in an envelope: after the two keys that are as short, `key` and `body`. Cheaper than decoding it. */

@@ -254,7 +254,7 @@ describe('an executor that cheats', () => {
 			meddleWith('Frame', 99, (bytes) => [reframe(bytes, { tokens: [1, 2] })]),
 			'unknown-token'
 		],
-		['leaves a checkpoint out', meddleWith('Checkpoint', 1, () => []), 'terms-differ'],
+		['keeps a checkpoint back', meddleWith('Checkpoint', 1, () => []), 'stalled'],
 		['sends garbage', meddleWith('Frame', 10, () => [Uint8Array.of(0xff, 0x00)]), 'malformed'],
 		[
 			'sends bytes that are not canonical',
@@ -316,7 +316,7 @@ describe('an executor that cheats', () => {
 });
 
 describe('an asker that cheats', () => {
-	it('reads without acknowledging: the engine stops after three checkpoints, and a claim for nothing stands', async () => {
+	it('reads without acknowledging: the engine stops after one checkpoint, and a claim for nothing stands', async () => {
 		const { world, asker, executor } = await pair('silent');
 		const { ports } = asker;
 		const wish = { ...ORDINARY_WISH, minTokens: 400, maxTokens: 400 };
@@ -327,7 +327,7 @@ describe('an asker that cheats', () => {
 		};
 		await world.clock.until(assigned());
 		await world.clock.pass(15_000);
-		expect(executor.engine.steps).toBe(96);
+		expect(executor.engine.steps).toBe(32);
 		expect(executor.contributed.at(-2)).toMatchObject({ type: 'ended', status: 'partial', code: 'no-acknowledgement' });
 		expect(await receiptsOf(executor)).toHaveLength(0);
 	});
@@ -336,10 +336,10 @@ describe('an asker that cheats', () => {
 		const dropped: Meddle = (bytes) => (typeOf(bytes) === acknowledgement.type ? [] : [bytes]);
 		const { world, asker, executor } = await pair('lossy', dropped);
 		const events = await world.clock.until(asker.ask({ minTokens: 400, maxTokens: 400 }));
-		expect(endOf(events)).toMatchObject({ type: 'lost', code: 'stalled', tokens: 96 });
+		expect(endOf(events)).toMatchObject({ type: 'lost', code: 'stalled', tokens: 32 });
 		await world.clock.pass(5_000);
 		const sealed = (await receiptsOf(asker)).find((record) => record.kind === 'sealed');
-		expect(read(executionReceipt, sealed?.document as Uint8Array).body).toMatchObject({ answerTokens: 96 });
+		expect(read(executionReceipt, sealed?.document as Uint8Array).body).toMatchObject({ answerTokens: 32 });
 		expect((await receiptsOf(executor))[0]?.counterpart).toEqual(sealed?.counterpart);
 	});
 

@@ -3,11 +3,13 @@ import { describe, expect, it } from 'vitest';
 import type { Wish } from '#lib/node/app.ts';
 import type { OriginateEvent } from '#lib/node/events.ts';
 import { assignJob } from '#lib/protocol/assignment.ts';
+import { acknowledgement } from '#lib/protocol/checkpoint.ts';
 import { read, seal } from '#lib/protocol/envelope.ts';
 import { decodeCanonical } from '#lib/protocol/encode.ts';
 import { decodeFrame, encodeFrame } from '#lib/protocol/frame.ts';
 import { executionReceipt } from '#lib/protocol/receipt.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
+import { CHECKPOINT_TOKENS } from '#lib/protocol/limits.ts';
 import { reattachJob, type ReattachJob } from '#lib/protocol/reattach.ts';
 import { jobStatus } from '#lib/protocol/status.ts';
 import { KEPT_MS, MAX_KEPT_EACH } from '#lib/node/kept.ts';
@@ -275,6 +277,30 @@ describe('what the asker did itself', () => {
 });
 
 describe('cheats', () => {
+	it('one that comes back, reads and does not acknowledge has the words up to the next checkpoint, however often it comes', async () => {
+		const set = await stage('reads only', [{}]);
+		const { shown } = await askUntil(set, 50, 'crashed', { minTokens: 300, maxTokens: 300 });
+		await set.world.clock.pass(3_000);
+		expect(set.executors[0].engine.steps).toBe(3 * CHECKPOINT_TOKENS + CHECKPOINT_TOKENS);
+		const told: number[] = [];
+		set.world.network.meddle = (bytes) => {
+			if (typeOf(bytes) === 'Frame') told.push(decodeFrame(bytes).position);
+			return typeOf(bytes) === acknowledgement.type ? [] : [bytes];
+		};
+		let page = set.asker;
+		for (let times = 0; times < 3; times++) {
+			const back = await set.world.node({ after: page });
+			const reading = back.reattach('m', shown);
+			await set.world.clock.pass(1_500);
+			set.world.network.vanish(back.identity.peer);
+			await set.world.clock.pass(1_500);
+			void reading;
+			page = back;
+		}
+		expect(told).toContain(51);
+		expect(Math.max(...told)).toBeLessThan(2 * CHECKPOINT_TOKENS);
+	});
+
 	/** A running job whose page is gone, and the request by which the next page would come back. */
 	async function interrupted(seed: string, engines?: readonly Partial<ScriptedEngineInit>[]) {
 		const set = await stage(seed, engines);

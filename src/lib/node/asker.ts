@@ -26,6 +26,13 @@ const ACKNOWLEDGE_MS = 10_000;
  */
 const AWAY_MS = 15_000;
 
+/**
+ * Checkpoints that may wait for their acknowledgement before the engine pauses. None while the asker is there: one interval is what a silent one can
+ * gain, and an engine makes the next one meanwhile (STEPS_AHEAD), so that nothing waits for a way there and back. While it is away the engine goes on
+ * for it; what is made then is not said before its turn (Line).
+ */
+const WAITING = { there: 0, away: 2 } as const;
+
 export class Asker {
 	/** Set once: the asker stopped the job. */
 	cancelled = false;
@@ -90,12 +97,14 @@ export class Asker {
 		}
 	}
 
-	/** Waits until at most `most` checkpoints want their acknowledgement; false when it is not waited for any longer. */
-	async credit(most: number, stop: AbortSignal): Promise<boolean> {
+	/** Waits until no more checkpoints want their acknowledgement than may; false when it is not waited for any longer. */
+	async credit(stop: AbortSignal): Promise<boolean> {
 		const { clock } = this.#ports;
 		let from = clock.monotonic();
-		while (this.waiting.size > most && !stop.aborted && this.gone === undefined) {
+		for (;;) {
 			const away = this.away !== undefined;
+			const enough = this.waiting.size <= (away ? WAITING.away : WAITING.there);
+			if (enough || stop.aborted || this.gone !== undefined) return true;
 			const left = away ? AWAY_MS - this.#waited : from + ACKNOWLEDGE_MS - clock.monotonic();
 			if (left <= 0) return false;
 			const began = clock.monotonic();
@@ -104,7 +113,6 @@ export class Asker {
 			this.#waited += clock.monotonic() - began;
 			from = clock.monotonic();
 		}
-		return true;
 	}
 
 	/** Waits until `done` holds, the asker is gone, or `ms` have passed; returns whether it holds. */

@@ -35,8 +35,6 @@ export interface Terms {
 	readonly sameAccount: boolean;
 }
 
-/** Checkpoints that may wait for their acknowledgement before the engine pauses: what a silent asker can gain. */
-const UNACKNOWLEDGED = 2;
 /** How long the receipt waits for its countersignature. */
 const COUNTERSIGN_MS = 5_000;
 /** Codes that are the engine's own failure: the asker is still there and gets a receipt that says so. */
@@ -154,7 +152,7 @@ async function run(
 			progress(answer.count);
 			// Should this tab be killed in the middle, what it has earned stands on its disk.
 			await keepClaim(asker, terms, ports);
-			if (await asker.credit(UNACKNOWLEDGED, stop.signal)) continue;
+			if (await asker.credit(stop.signal)) continue;
 			if (asker.away === undefined) throw new Refusal('no-acknowledgement');
 			// Others want the engine; what was answered is sealed, and waits.
 			overdue = true;

@@ -69,7 +69,7 @@ interface Waiter {
 const USUAL_TOKENS = 200;
 /** Weight of the newest answer in what is usual. */
 const NEWEST = 0.2;
-/** What an asker that vanished can have left unacknowledged: three intervals (docs/spec/job.md), and its prompt. */
+/** What may have been made in vain for an asker that vanished: three intervals (docs/spec/job.md), and its prompt. */
 const UNACKNOWLEDGED_TOKENS = 96;
 /** Ends that are the asker's doing and leave work that nobody acknowledged; none at all, when it took the whole answer and signed nothing. */
 const ASKER_LEFT: readonly (Code | undefined)[] = [

@@ -3,7 +3,7 @@
  * at the end one receipt. Every outcome has one.
  *
  * How it would be cheated: terms it never bid, a second assignment of the same job, another epoch's messages, a forged acknowledgement,
- * or an asker that reads and never acknowledges. What it can lose is two checkpoints' work.
+ * or an asker that reads and never acknowledges. What such an asker can have of it is one checkpoint's work.
  *
  * A channel may also begin with the word of an asker that comes back to a job it has here (docs/decisions/reattach.md).
  */

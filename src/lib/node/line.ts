@@ -2,7 +2,8 @@
  * What an executor has said of one job and its asker has not confirmed, and the channel it says it on: the channel may break and another
  * take its place, the words stay until they are confirmed.
  *
- * Bounded by the rule that stops the engine: three intervals without an acknowledgement, and the receipt.
+ * Bounded by the rule that stops the engine: three intervals without an acknowledgement, and the receipt. One interval at a time is sent: what comes
+ * after a checkpoint waits until that is confirmed, so that whoever reads and never confirms has no more than one, also by coming back.
  */
 import type { Channel } from '#lib/ports/mesh.ts';
 import { equalBytes } from '#lib/protocol/encode.ts';
@@ -25,6 +26,10 @@ export class Line {
 	/** Where the kept words begin: everything before is confirmed. */
 	#base: Pick<Said, 'tokens' | 'chain'>;
 	#said: readonly Said[] = [];
+	/** Of these, what has not been sent on this channel. */
+	#unsent: readonly Said[] = [];
+	/** Answer position of the checkpoint that was heard and is not confirmed. */
+	#gate: number | undefined;
 	#lost: () => void = () => undefined;
 
 	constructor(channel: Channel, base: Pick<Said, 'tokens' | 'chain'>) {
@@ -42,13 +47,11 @@ export class Line {
 		this.#lost = lost;
 	}
 
-	/** Keeps it and sends it, as fast as the other side reads. Never throws. */
+	/** Keeps it and sends it in its turn, as fast as the other side reads. Never throws. */
 	async say(said: Said): Promise<void> {
 		this.#said = [...this.#said, said];
-		const channel = this.#channel;
-		await channel.send(said.bytes).catch(() => {
-			if (this.#channel === channel) this.#lost();
-		});
+		this.#unsent = [...this.#unsent, said];
+		await this.#flush();
 	}
 
 	/** Everything up to answer position `tokens` has arrived and is kept there. */
@@ -56,6 +59,8 @@ export class Line {
 		const last = this.#said.findLast((said) => said.tokens === tokens);
 		if (last !== undefined) this.#base = last;
 		this.#said = this.#said.filter((said) => said.kind === 'end' || said.tokens > tokens);
+		if (this.#gate !== undefined && this.#gate <= tokens) this.#gate = undefined;
+		void this.#flush();
 	}
 
 	/** What came after the cursor. Refusals: `expired` when it is not kept any more, `terms-differ` when other words stand before it. */
@@ -70,12 +75,30 @@ export class Line {
 		);
 	}
 
-	/** From now on what is said goes here, after `first` and `missed`, which go at once; the channel before is of no more use. */
+	/** From now on what is said goes here, after `first` and `missed`; the channel before is of no more use. */
 	take(channel: Channel, first: Uint8Array, missed: readonly Said[]): void {
 		this.#channel.abort();
 		this.#channel = channel;
-		// Nothing is awaited between them: sends keep their order, and the next word comes behind.
-		for (const bytes of [first, ...missed.map((said) => said.bytes)]) channel.send(bytes).catch(() => undefined);
+		// One that it has heard and not confirmed wants its confirmation first.
+		this.#gate = this.#said.find((said) => said.kind === 'checkpoint' && !missed.includes(said))?.tokens;
+		this.#unsent = missed;
+		channel.send(first).catch(() => undefined);
+		void this.#flush();
+	}
+
+	/** Sends what has its turn. Nothing is awaited between two words: sends keep their order, and the next word comes behind. Never throws. */
+	async #flush(): Promise<void> {
+		const channel = this.#channel;
+		const now: Said[] = [];
+		for (const said of this.#unsent) {
+			if (this.#gate !== undefined && said.kind !== 'end') break;
+			if (said.kind === 'checkpoint') this.#gate = said.tokens;
+			now.push(said);
+		}
+		this.#unsent = this.#unsent.slice(now.length);
+		await Promise.all(now.map(({ bytes }) => channel.send(bytes))).catch(() => {
+			if (this.#channel === channel) this.#lost();
+		});
 	}
 
 	/** Ends in good order. */

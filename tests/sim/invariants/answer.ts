@@ -68,7 +68,7 @@ export function wholeAnswer(dossier: Dossier, byPeer: (peer: string) => Inhabita
 }
 
 /** Cheats that still run the model as it is. */
-function truthful(by: Inhabitant | undefined): boolean {
+export function truthful(by: Inhabitant | undefined): boolean {
 	return by !== undefined && by.plan.cheat !== 'liar' && by.plan.cheat !== 'equivocator';
 }
 

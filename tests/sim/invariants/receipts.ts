@@ -6,10 +6,7 @@ import { CHECKPOINT_TOKENS } from '#lib/protocol/limits.ts';
 import { segments, shown, type Accuse, type Dossier } from '../dossier.ts';
 import type { Inhabitant } from '../inhabitant.ts';
 
-/**
- * Most tokens an executor works beyond its last proof: two checkpoints that wait for their acknowledgement, the third that makes it
- * pause, and one frame that was under way (deliver.ts).
- */
+/** Most tokens an executor works beyond its last proof: two checkpoints of an asker that is away, and the third that makes it pause (asker.ts). */
 export const MOST_UNPROVEN = 3 * CHECKPOINT_TOKENS;
 
 /** Rows that one node holds for the job, opened; undefined for one that is no receipt any more. */
