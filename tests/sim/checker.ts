@@ -12,7 +12,7 @@ import { foundItself } from './invariants/healing.ts';
 import { paidOnce } from './invariants/pay.ts';
 import { chainOfAsker, chainOfExecutor, held } from './invariants/receipts.ts';
 import type { Harm } from './harm.ts';
-import { begins, FRAME, owedBy } from './wire.ts';
+import { begunBy, FRAME, jobOfFrame, owedBy } from './wire.ts';
 
 /** After an ask is over its executors may still wait for acknowledgements, countersignatures and stalled engines. */
 export const AFTERMATH_MS = 40_000;
@@ -30,7 +30,7 @@ export class Checker implements Witness {
 	readonly #byPeer = new Map<string, Inhabitant>();
 	readonly #byPrompt = new Map<string, Dossier>();
 	readonly #byJob = new Map<string, Dossier>();
-	/** Frames that went from one node to another since that one signed for any, or began anew, by the two names. */
+	/** Frames of a job that a node told since its asker signed for any, began, or came back; by node and job. */
 	readonly #unsigned = new Map<string, number>();
 
 	constructor(world: World, harm: Harm) {
@@ -151,9 +151,9 @@ export class Checker implements Witness {
 	}
 
 	#wire(from: string, to: string, bytes: Uint8Array): void {
-		if (bytes[0] === FRAME) return this.#told(from, to);
+		if (bytes[0] === FRAME) return this.#told(from, jobOfFrame(bytes));
 		const found = owedBy(bytes, to);
-		if (found !== undefined || begins(bytes)) this.#unsigned.delete(`${to} ${from}`);
+		this.#unsigned.delete(`${to} ${found?.job ?? begunBy(bytes)}`);
 		if (found === undefined) return;
 		if (found.owed.kind === 'receipt') this.signed.receipts++;
 		else this.signed.acknowledgements++;
@@ -162,11 +162,11 @@ export class Checker implements Witness {
 	}
 
 	/** One more frame, which holds one token where its teller is honest. */
-	#told(from: string, to: string): void {
+	#told(from: string, job: string): void {
 		const teller = this.#byPeer.get(from);
 		if (teller === undefined || !truthful(teller)) return;
-		const count = (this.#unsigned.get(`${from} ${to}`) ?? 0) + 1;
-		this.#unsigned.set(`${from} ${to}`, count);
+		const count = (this.#unsigned.get(`${from} ${job}`) ?? 0) + 1;
+		this.#unsigned.set(`${from} ${job}`, count);
 		if (count === CHECKPOINT_TOKENS + 1)
 			this.#accuser(undefined)('small-loss', `${count} tokens told, none signed for`);
 	}

@@ -48,10 +48,19 @@ export function isCountersignature(bytes: Uint8Array): boolean {
 	return bytes[0] !== FRAME && includes(bytes, receiptCountersignature.type);
 }
 
-/** Whether an asker begins a job with it, or takes one up again: then words come that were not signed for. */
-export function begins(bytes: Uint8Array): boolean {
-	return includes(bytes, assignJob.type) || includes(bytes, reattachJob.type);
+/** The job that an asker begins with it or takes up again, after which words come that were not signed for; in hex. */
+export function begunBy(bytes: Uint8Array): string | undefined {
+	try {
+		if (includes(bytes, assignJob.type)) return toHex(read(assignJob, bytes).body.job);
+		if (includes(bytes, reattachJob.type)) return toHex(read(reattachJob, bytes).body.job);
+	} catch {
+		// A cheat's bytes.
+	}
+	return undefined;
 }
+
+/** A frame's job, in hex: its first field (`job` is the shortest of its names), after the map's byte, the name's four and the head of 16 bytes. */
+export const jobOfFrame = (frame: Uint8Array): string => toHex(frame.subarray(6, 22));
 
 /** The type's text as it stands in an envelope: after the two keys that are as short, `key` and `body`. Cheaper than decoding it. */
 function typeIn(bytes: Uint8Array): string | undefined {

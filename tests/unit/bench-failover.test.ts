@@ -55,7 +55,15 @@ describe('the page of all losses', () => {
 		expect(page([loss(1), loss(1, { wrong: 2 })])).toContain('a replay of the seed: in 1 answers');
 		expect(page([loss(1, { wrong: undefined })])).toContain('a replay of the seed: in 1 answers');
 		expect(page([loss(1, { end: 'lost: peer-lost' })])).toContain('Not finished: 1');
-		expect(page([loss(1, { busy: true })])).toContain('busy machine');
+		expect(page([loss(1, { busy: true })])).toContain('busy machine: **all**');
+	});
+
+	it('leaves out the times of a busy machine where there are others, and nothing else of them', () => {
+		const text = page([loss(7), loss(555, { busy: true, wrong: 1 })]);
+		expect(text).toContain('7 / 7 / 7');
+		expect(text).not.toContain('555');
+		expect(text).toContain('2 losses');
+		expect(text).toContain('in 1 answers');
 	});
 
 	it('bounds the rate of false alarms from above, also when there was none', () => {
