@@ -47,6 +47,23 @@ describe('turns', () => {
 		expect([engine.state, job.state]).toEqual(['ready', 'ready']);
 	});
 
+	it('says busy to jobs only: to its person an engine that somebody else waits for is ready', async () => {
+		const { clock, engine } = await shared();
+		const ready = new Proxy(engine, {
+			get: (of, key) => {
+				if (key === 'state') return 'ready';
+				const value: unknown = Reflect.get(of, key, of);
+				return typeof value === 'function' ? value.bind(of) : value;
+			}
+		});
+		const of = takeTurns(ready);
+		const steps = of('job').generate(request({ minTokens: 2, maxTokens: 2 }), never());
+		await clock.until(steps.next());
+		expect([of('person').state, of('job').state]).toEqual(['ready', 'busy']);
+		await clock.until(steps.return(undefined as never));
+		expect([of('person').state, of('job').state]).toEqual(['ready', 'ready']);
+	});
+
 	it('lets a waiting caller leave, and the others keep their places', async () => {
 		const { clock, person, job } = await shared();
 		const ends: string[] = [];
