@@ -132,8 +132,8 @@ class BenchPage {
 
 	/** So many answers at once that nobody disturbs: how long each took in ms, how it ended, and the lines that the app told developers meanwhile. */
 	async together({ prompt, tokens, many }: Together): Promise<Calmly> {
-		const kept = { said: [] as { line: string }[] };
-		const note = listening(kept as unknown as Chronicle);
+		const kept: Pick<Chronicle, 'said'> = { said: [] };
+		const note = listening(kept);
 		const answer = async (which: number) => {
 			const began = Date.now();
 			let end = '';
@@ -216,7 +216,7 @@ export interface Calmly {
 }
 
 /** Notes what the app tells developers, until stopped. */
-function listening(chronicle: Chronicle) {
+function listening(chronicle: Pick<Chronicle, 'said'>) {
 	const debug = console.debug.bind(console);
 	console.debug = (...facts: unknown[]) => {
 		chronicle.said.push({ at: Date.now(), line: String(facts[0]), facts: facts[1] });

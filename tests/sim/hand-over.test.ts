@@ -135,7 +135,7 @@ it.each([0, 1, 2])(
 		);
 		expect(handed).toBeGreaterThan(WORLDS / 4);
 		expect(finished).toBeGreaterThan((9 * WORLDS) / 10);
-		expect(sum('standbys') >= (hedge * WORLDS) / 2).toBe(true);
+		expect(sum('standbys') >= (hedge * WORLDS * 40) / 60).toBe(true);
 	},
 	120_000
 );

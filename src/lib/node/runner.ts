@@ -12,8 +12,8 @@ import type { NodePorts } from './ports.ts';
 /** After a stop, how long the executor has to send its receipt. */
 const LAST_WORD_MS = 3_000;
 /**
- * And how many messages of it are read then. An honest one has three intervals of frames under way at the most, for it waits for their
- * acknowledgements (deliver.ts); then comes the receipt.
+ * And how many messages of it are read then. An honest one has one interval of frames under way at the most, for it waits for its
+ * acknowledgement (deliver.ts); then comes the receipt.
  */
 export const LAST_WORDS = 256;
 /** Messages without a word of the answer that are read from one frame to the next. */
