@@ -84,7 +84,7 @@ const STAGES = {
 					'--reporter=json',
 					`--outputFile.json=${report}`
 				],
-				{ FIREWEED_VIOLATIONS: '1000', FIREWEED_MUTATIONS: '100000', FIREWEED_WORLDS: '200' }
+				{ FIREWEED_VIOLATIONS: '1000', FIREWEED_MUTATIONS: '100000' }
 			)
 		),
 	full: () => endToEnd('full.json', 'tests/full/playwright.config.ts', firefox())

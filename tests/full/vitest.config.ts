@@ -1,17 +1,12 @@
 import { mergeConfig } from 'vitest/config';
 import base from '../vitest.config.ts';
 
-/** Slower truth in Node: the tests of this folder, and those that try things by chance in full numbers. */
+/** Slower truth in Node: the tests of this folder, and the verifier's violations in full numbers. */
 export default mergeConfig(
 	{ ...base, test: { ...base.test, include: [], exclude: [] } },
 	{
 		test: {
-			include: [
-				'tests/full/**/*.test.ts',
-				'tests/unit/release-violations.test.ts',
-				'tests/unit/directory.test.ts',
-				'tests/sim/hand-over.test.ts'
-			],
+			include: ['tests/full/**/*.test.ts', 'tests/unit/release-violations.test.ts', 'tests/unit/directory.test.ts'],
 			// Each of them starts programs of its own.
 			maxWorkers: 1
 		}
