@@ -1,6 +1,7 @@
 /**
  * `npm run mutants -- [--sample N] [--seed WORD] [--fresh]`: changes the story and the market in small ways, one at a time, and counts
  * which changes the simulator notices, and which of the rest the unit tests do. Interrupted, it goes on where it was.
+ * With `--only WORD,… --with FILE,…`, the changes of a few sources against a few files of tests (focus.ts).
  */
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -9,15 +10,19 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { SeededRandom } from '../doubles/chance.ts';
 import { perform, SIMULATOR, survey, testFile, type Check } from './checks.ts';
+import { focus } from './focus.ts';
 import { report, type Verdict } from './report.ts';
 import { draw } from './sample.ts';
 import { plantMutants, type Mutant } from './tree.ts';
+import { Watcher } from './watcher.ts';
 
 const { values: given } = parseArgs({
 	options: {
 		sample: { type: 'string', default: '400' },
 		seed: { type: 'string', default: 'ash' },
-		fresh: { type: 'boolean', default: false }
+		fresh: { type: 'boolean', default: false },
+		only: { type: 'string' },
+		with: { type: 'string' }
 	}
 });
 const place = '.fireweed/mutants';
@@ -25,6 +30,11 @@ if (given.fresh) rmSync(place, { recursive: true, force: true });
 mkdirSync(place, { recursive: true });
 const checkout = process.cwd();
 const tree = await plantMutants(checkout, join(checkout, place, 'tree'));
+if (given.only !== undefined) {
+	const listed = (text: string) => text.split(',').filter((word) => word !== '');
+	await focus(tree, listed(given.only), listed(given.with ?? ''));
+	process.exit();
+}
 const random = new SeededRandom(`mutants/${given.seed}`);
 const sample = draw(tree.mutants, Number(given.sample), (n) => random.below(n));
 console.log(`${tree.mutants.length} mutants, ${sample.length} drawn with seed ${given.seed}`);
@@ -47,14 +57,16 @@ for (const verdict of read<Verdict & { digest: string }>(kept))
 const queue = sample.filter(({ id }) => !verdicts.has(id));
 await Promise.all(
 	Array.from({ length: Math.min(2, availableParallelism()) }, async () => {
+		const watcher = new Watcher(tree.root);
 		for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
-			const verdict = await judge(mutant);
+			const verdict = await judge(mutant, watcher);
 			verdicts.set(mutant.id, verdict);
 			appendFileSync(kept, `${JSON.stringify({ ...verdict, digest: tree.digest })}\n`);
 			console.log(
 				`${verdicts.size}/${sample.length} ${mutant.file}:${mutant.line} ${mutant.kind}: ${verdict.by ?? 'NOT NOTICED'}`
 			);
 		}
+		watcher.close();
 	})
 );
 const page = report(
@@ -65,11 +77,14 @@ const page = report(
 writeFileSync(join(place, 'report.md'), page);
 console.log(page);
 
-async function judge(mutant: Mutant): Promise<Verdict> {
+async function judge(mutant: Mutant, watcher: Watcher): Promise<Verdict> {
 	const begun = performance.now();
 	const able = surveyed.filter(({ runs }) => runs.has(mutant.id));
 	for (const { check, ms } of able) {
-		const { noticed, timedOut } = await perform(check, tree.root, mutant.id, PATIENCE * ms + GRACE_MS);
+		const limitMs = PATIENCE * ms + GRACE_MS;
+		const { noticed, timedOut } = await (check.name === SIMULATOR.name
+			? perform(check, tree.root, mutant.id, limitMs)
+			: watcher.perform({ file: join(tree.root, check.name), mutant: mutant.id }, limitMs));
 		if (noticed)
 			return { mutant, by: check.by, check: check.name, timedOut, ran: able.length, ms: performance.now() - begun };
 	}

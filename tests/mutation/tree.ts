@@ -32,7 +32,7 @@ export interface Mutant {
 
 export interface Tree {
 	readonly root: string;
-	/** Of the sources it was made from. */
+	/** Of the sources and the tests it was made from. */
 	readonly digest: string;
 	/** In order of file and place. */
 	readonly mutants: readonly Mutant[];
@@ -46,7 +46,7 @@ function no(): false {
 	return false;
 }
 
-/** Copies what git knows or would add in `checkout` into `root`, instrumented. A tree of the very same sources is used as it stands. */
+/** Copies what git knows or would add in `checkout` into `root`, instrumented. A tree of the very same sources is used again, with the tests as they are now. */
 export async function plantMutants(checkout: string, root: string): Promise<Tree> {
 	const tracked = execFileSync('git', ['ls-files', '-zco', '--exclude-standard'], {
 		cwd: checkout,
@@ -54,30 +54,40 @@ export async function plantMutants(checkout: string, root: string): Promise<Tree
 		maxBuffer: 1 << 26
 	});
 	const files = tracked.split('\0').filter((file) => file !== '' && existsSync(join(checkout, file)));
-	const print = createHash('sha256');
-	for (const file of files.filter((each) => /^(src|tests|workers|package\.json)/.test(each)))
-		print.update(file).update(readFileSync(join(checkout, file)));
-	const digest = print.digest('hex');
-	const note = join(root, 'mutants.json');
-	if (existsSync(note)) {
-		const kept = JSON.parse(readFileSync(note, 'utf8')) as { digest: string; mutants: readonly Mutant[] };
-		if (kept.digest === digest) return { root, digest, mutants: kept.mutants };
-	}
-	rmSync(root, { recursive: true, force: true });
-	for (const file of files) {
+	const digestOf = (which: RegExp): string => {
+		const print = createHash('sha256');
+		for (const file of files.filter((each) => which.test(each)))
+			print.update(file).update(readFileSync(join(checkout, file)));
+		return print.digest('hex');
+	};
+	const digest = digestOf(/^(src|tests|workers|package\.json)/);
+	const sources = digestOf(/^(src|workers|package\.json)/);
+	const copy = (file: string): void => {
 		mkdirSync(dirname(join(root, file)), { recursive: true });
 		cpSync(join(checkout, file), join(root, file));
+	};
+	const note = join(root, 'mutants.json');
+	if (existsSync(note)) {
+		const kept = JSON.parse(readFileSync(note, 'utf8')) as { sources: string; mutants: readonly Mutant[] };
+		if (kept.sources === sources) {
+			rmSync(join(root, 'tests'), { recursive: true, force: true });
+			for (const file of files.filter((each) => each.startsWith('tests/'))) copy(file);
+			return { root, digest, mutants: kept.mutants };
+		}
 	}
+	rmSync(root, { recursive: true, force: true });
+	for (const file of files) copy(file);
 	symlinkSync(join(checkout, 'node_modules'), join(root, 'node_modules'));
 	if (existsSync(join(checkout, '.svelte-kit')))
 		cpSync(join(checkout, '.svelte-kit'), join(root, '.svelte-kit'), { recursive: true });
 
-	const sources = files.filter((file) => MUTATED.test(file));
-	const given: File[] = sources.map((name) => ({
-		name,
-		mutate: true,
-		content: readFileSync(join(checkout, name), 'utf8')
-	}));
+	const given: File[] = files
+		.filter((file) => MUTATED.test(file))
+		.map((name) => ({
+			name,
+			mutate: true,
+			content: readFileSync(join(checkout, name), 'utf8')
+		}));
 	const instrumenter = new Instrumenter(LOGGER);
 	const done = await instrumenter.instrument(given, { plugins: null, excludedMutations: LEFT_OUT, ignorers: [] });
 	for (const { name, content } of done.files) writeFileSync(join(root, name), content);
@@ -91,6 +101,6 @@ export async function plantMutants(checkout: string, root: string): Promise<Tree
 		const before = lines.join('\n');
 		return { id, file: fileName, line: start.line + 1, kind: mutatorName, before, after: replacement };
 	});
-	writeFileSync(note, JSON.stringify({ digest, mutants }));
+	writeFileSync(note, JSON.stringify({ sources, mutants }));
 	return { root, digest, mutants };
 }
