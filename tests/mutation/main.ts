@@ -22,7 +22,8 @@ const { values: given } = parseArgs({
 		seed: { type: 'string', default: 'ash' },
 		fresh: { type: 'boolean', default: false },
 		only: { type: 'string' },
-		with: { type: 'string' }
+		with: { type: 'string' },
+		left: { type: 'boolean', default: false }
 	}
 });
 const place = '.fireweed/mutants';
@@ -32,7 +33,10 @@ const checkout = process.cwd();
 const tree = await plantMutants(checkout, join(checkout, place, 'tree'));
 if (given.only !== undefined) {
 	const listed = (text: string) => text.split(',').filter((word) => word !== '');
-	await focus(tree, listed(given.only), listed(given.with ?? ''));
+	await focus(tree, {
+		...{ only: listed(given.only), files: listed(given.with ?? ''), left: given.left },
+		note: join(place, 'left.json')
+	});
 	process.exit();
 }
 const random = new SeededRandom(`mutants/${given.seed}`);
