@@ -15,6 +15,8 @@ import { findChromium, NoChromium } from './chromium.mjs';
 import { findFirefox, NoFirefox } from './firefox.mjs';
 import { playwrightCount, vitestCount } from './test-count.mjs';
 
+/** Tests may take their time (tests/thorough.ts). */
+const THOROUGH = process.argv.includes('--full');
 const REPORTS = path.join(ROOT, '.fireweed/reports');
 
 /** A stage found something. What it found was printed. */
@@ -90,34 +92,45 @@ const STAGES = {
 	full: () => endToEnd('full.json', 'tests/full/playwright.config.ts', firefox())
 };
 
+/** Stages that only read, one core each: they run beside each other. */
+const READERS = ['types', 'lint', 'format'];
+
 /** Minutes more, for before a release. */
 const ONLY_WHEN_FULL = ['rebuild', 'releases', 'full'];
 
-/** Runs the stages named, or those of an ordinary run; resolves to the counts. Stops at the first stage that fails. */
+/** Runs the stages named, or those of an ordinary run; resolves to the counts. Begins none after one that failed. */
 async function run(names) {
 	const total = { passed: 0, failed: 0, skipped: 0 };
-	for (const name of names) {
-		const began = Date.now();
-		console.log(`\n── ${name}`);
-		let failure;
-		let count;
-		try {
-			count = await STAGES[name]();
-		} catch (error) {
-			failure = error;
-			count = error.count;
-			const known = [StageFailed, BootstrapFailed, BuildFailed, NoChromium].some((kind) => error instanceof kind);
-			console.error(known ? error.message : error);
-		}
-		for (const key of Object.keys(total)) total[key] += count?.[key] ?? 0;
-		// A failure outside the tests (a type error, a crash of the runner) is counted too: a red run never says "0 failed".
-		if (failure && !count?.failed) total.failed += 1;
-		const seconds = ((Date.now() - began) / 1000).toFixed(1);
-		const tests = count ? `, ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped` : '';
-		console.log(`── ${name}: ${failure ? 'FAILED' : 'ok'} in ${seconds} s${tests}`);
-		if (failure) break;
+	const readers = names.filter((name) => READERS.includes(name));
+	const others = names.filter((name) => !READERS.includes(name));
+	for (const beside of [readers, ...others.map((name) => [name])]) {
+		const counts = await Promise.all(beside.map(runStage));
+		for (const count of counts) for (const key of Object.keys(total)) total[key] += count[key];
+		if (total.failed > 0) break;
 	}
 	return total;
+}
+
+/** Runs one stage and says how it went; resolves to its counts, one failure at the least when it failed. */
+async function runStage(name) {
+	const began = Date.now();
+	console.log(`\n── ${name}`);
+	let failure;
+	let count;
+	try {
+		count = await STAGES[name]();
+	} catch (error) {
+		failure = error;
+		count = error.count;
+		const known = [StageFailed, BootstrapFailed, BuildFailed, NoChromium].some((kind) => error instanceof kind);
+		console.error(known ? error.message : error);
+	}
+	const seconds = ((Date.now() - began) / 1000).toFixed(1);
+	const tests = count ? `, ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped` : '';
+	console.log(`── ${name}: ${failure ? 'FAILED' : 'ok'} in ${seconds} s${tests}`);
+	const { passed = 0, failed = 0, skipped = 0 } = count ?? {};
+	// A failure outside the tests (a type error, a crash of the runner) is counted too: a red run never says "0 failed".
+	return { passed, failed: failure ? Math.max(1, failed) : failed, skipped };
 }
 
 /** Where Firefox is, installed when that may be. Without one, its own tests fail and say so; the others run. */
@@ -166,7 +179,7 @@ function tool(script, args, env = {}) {
 	return new Promise((resolve, reject) => {
 		const child = spawn(projectNode, [path.join(ROOT, 'node_modules', script), ...args], {
 			cwd: ROOT,
-			env: { ...projectEnvironment(), ...env },
+			env: { ...projectEnvironment(), ...(THOROUGH ? { FIREWEED_THOROUGH: '1' } : {}), ...env },
 			stdio: ['ignore', 'inherit', 'inherit']
 		});
 		child.on('error', reject);

@@ -4,8 +4,8 @@ import { findChromium, LAUNCH_FLAGS } from '../../scripts/chromium.mjs';
 /** Every name but this machine's leads nowhere, whoever asks: page, service worker, or the browser itself. */
 const NOWHERE_ELSE = '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE *.localhost';
 
-/** Files with a whole network in them, or that look at the clock. */
-const TOGETHER = /\/(walk|reattach|badge|contribute|doors|move|privacy|start)\.e2e\.ts$/;
+/** Files that look at the clock. */
+const TOGETHER = /\/(walk|start)\.e2e\.ts$/;
 
 /** End-to-end tests: the built app in a real Chromium, nothing outside this machine. */
 export default defineConfig({
@@ -13,7 +13,7 @@ export default defineConfig({
 	outputDir: '../../test-results/e2e',
 	workers: 2,
 	fullyParallel: false,
-	// Two cores: where several tabs and a relay play together, nothing runs beside them, or they would measure that.
+	// Two cores: where the clock is looked at, nothing runs beside it, or it would measure that.
 	projects: [
 		{ name: 'screens', testMatch: '**/*.e2e.ts', testIgnore: TOGETHER, workers: 2 },
 		{ name: 'together', testMatch: TOGETHER, workers: 1, dependencies: ['screens'] }

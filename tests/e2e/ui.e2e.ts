@@ -1,6 +1,7 @@
 /** The screens of the built app, on the real tab: keyboard alone, for a screen reader, in both themes and at phone width. */
 import { expect, test, type Page } from 'playwright/test';
 import { serve } from '../../scripts/serve.ts';
+import { THOROUGH } from '../thorough.ts';
 import { violations } from './axe.ts';
 
 const PHONE = { width: 390, height: 844 };
@@ -29,7 +30,7 @@ async function ask(page: Page, prompt: string): Promise<void> {
 const tooWide = (page: Page) => page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
 
 for (const colorScheme of ['light', 'dark'] as const)
-	for (const viewport of [DESK, PHONE])
+	for (const viewport of THOROUGH ? [DESK, PHONE] : [colorScheme === 'light' ? DESK : PHONE])
 		test(`axe finds nothing: ${colorScheme}, ${viewport.width} px`, async ({ browser }) => {
 			// On the phone the theme is not the system's but chosen, and things stand close.
 			const chosen = viewport === PHONE;

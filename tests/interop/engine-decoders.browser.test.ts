@@ -6,6 +6,7 @@ import { POCKET } from '#lib/engine/pocket.ts';
 import { KEPT_NAMES, type RecordedModel } from '#workers/messages.ts';
 import type { decoders as Decoders, Wish } from '../fixtures/decoders/page.ts';
 import { external, halved } from '../fixtures/onnx/variants.ts';
+import { THOROUGH } from '../thorough.ts';
 import { makeReference } from '../vectors/pocket-reference.make.ts';
 import { openDecodersPage, type DecodersPage } from './decoders-page.ts';
 
@@ -99,7 +100,7 @@ it(
 	PATIENCE_MS
 );
 
-it(
+it.runIf(THOROUGH)(
 	'computes with two threads where memory can be shared, in a class of its own, and with one where not',
 	async () => {
 		const one = await ask(true, { ...Q4, threads: 1, tokens: 24 });

@@ -6,6 +6,7 @@ import type { Engine } from '#lib/ports/engine.ts';
 import { answer, codeIn, request } from '../compliance/engine.ts';
 import { pocketCases } from '../compliance/engine-pocket.ts';
 import { rows } from '../compliance/engine-rows.ts';
+import { THOROUGH } from '../thorough.ts';
 import { openEnginePage, type EnginePage, type Fault } from './engine-page.ts';
 
 const PATIENCE_MS = 180_000;
@@ -54,7 +55,7 @@ describe('the port and the model', () => {
 		if (run === undefined) it.skip(`${name} (${reason})`, () => {});
 		else it(name, run, PATIENCE_MS);
 	}
-	for (const { name, run } of pocketCases('q4')) it(name, () => run(place), PATIENCE_MS);
+	for (const { name, run } of pocketCases('q4', 'short')) it(name, () => run(place), PATIENCE_MS);
 
 	it(
 		'runs without cross-origin isolation and asks for nothing but the files of this build',
@@ -83,15 +84,17 @@ describe('files that are not right', () => {
 	afterEach(() => page.plant());
 	const faults: [string, Fault, string][] = [
 		['weights with one bit changed', { kind: 'flip', file: 'model_q4', at: 2_000_000 }, 'weights-corrupt'],
+		['a runtime with one bit changed', { kind: 'flip', file: 'ort-wasm', at: 9_000_000 }, 'weights-corrupt'],
+		['weights that are not there', { kind: 'missing', file: 'model_q4' }, 'engine-load-failed']
+	];
+	const others: typeof faults = [
 		['a tokenizer with one bit changed', { kind: 'flip', file: 'tokenizer-', at: 3000 }, 'weights-corrupt'],
 		['a template with one bit changed', { kind: 'flip', file: 'tokenizer_config', at: 250 }, 'weights-corrupt'],
-		['a runtime with one bit changed', { kind: 'flip', file: 'ort-wasm', at: 9_000_000 }, 'weights-corrupt'],
 		['weights that end early', { kind: 'short', file: 'model_q4' }, 'weights-corrupt'],
 		['weights that do not end', { kind: 'long', file: 'model_q4' }, 'weights-corrupt'],
-		['weights that are not there', { kind: 'missing', file: 'model_q4' }, 'engine-load-failed'],
 		['a runtime that is not there', { kind: 'missing', file: 'ort-wasm' }, 'engine-load-failed']
 	];
-	it.each(faults)(
+	it.each([...faults, ...(THOROUGH ? others : [])])(
 		'refuses %s, and loads when they are right again',
 		async (_, fault, code) => {
 			// Past the copies of earlier cases.
@@ -172,7 +175,7 @@ describe('workers that die', () => {
 	);
 });
 
-it(
+it.runIf(THOROUGH)(
 	'measures: load, first token, decode',
 	async () => {
 		const engine = await page.make();

@@ -14,6 +14,7 @@ import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { findChromium, LAUNCH_FLAGS } from '../../scripts/chromium.mjs';
 import { until } from '../compliance/mesh.ts';
+import { THOROUGH } from '../thorough.ts';
 import type { TestScope } from './mesh-page/page.ts';
 import { startRelayChild, type RelayChild } from './relay-child.ts';
 
@@ -281,29 +282,36 @@ test('a dead relay at the start throws nothing, and a living one beside it serve
 	expect(await a.run((t) => t.mesh.relays().map((one) => one.up), undefined)).toEqual([false, true]);
 }, 60_000);
 
-test('a machine with more to do than it can: no living peer is taken for gone', async () => {
-	const seconds = Number(process.env['FIREWEED_TEST_LOAD_SECONDS'] ?? 8);
-	const [a, b, c] = [await openTab(), await openTab(), await openTab()];
-	await Promise.all([a, b, c].map(ready));
-	await link(a, b);
-	await link(b, c);
-	await link(c, a);
-	const burners = Array.from({ length: 2 * availableParallelism() }, () =>
-		spawn(process.execPath, ['-e', `const end = Date.now() + ${String(seconds * 1000)}; while (Date.now() < end);`])
-	);
-	await Promise.all(burners.map((burner) => new Promise((resolve) => burner.once('exit', resolve))));
-	const downs = await Promise.all(
-		[a, b, c].map((tab) => tab.run((t) => t.events.filter(({ event }) => event.type === 'peer-down').length, undefined))
-	);
-	say(`false alarms in ${String(seconds)} s of full load, three tabs: ${downs.join(', ')}`);
-	expect(downs).toEqual([0, 0, 0]);
-}, 300_000);
+test.runIf(THOROUGH)(
+	'a machine with more to do than it can: no living peer is taken for gone',
+	async () => {
+		const seconds = Number(process.env['FIREWEED_TEST_LOAD_SECONDS'] ?? 8);
+		const [a, b, c] = [await openTab(), await openTab(), await openTab()];
+		await Promise.all([a, b, c].map(ready));
+		await link(a, b);
+		await link(b, c);
+		await link(c, a);
+		const burners = Array.from({ length: 2 * availableParallelism() }, () =>
+			spawn(process.execPath, ['-e', `const end = Date.now() + ${String(seconds * 1000)}; while (Date.now() < end);`])
+		);
+		await Promise.all(burners.map((burner) => new Promise((resolve) => burner.once('exit', resolve))));
+		const downs = await Promise.all(
+			[a, b, c].map((tab) =>
+				tab.run((t) => t.events.filter(({ event }) => event.type === 'peer-down').length, undefined)
+			)
+		);
+		say(`false alarms in ${String(seconds)} s of full load, three tabs: ${downs.join(', ')}`);
+		expect(downs).toEqual([0, 0, 0]);
+	},
+	300_000
+);
 
-test('twenty dials in a row all succeed (the patched race)', async () => {
+test('dials in a row all succeed (the patched race, which hung one in five)', async () => {
+	const dials = THOROUGH ? 20 : 10;
 	const hub = await openTab();
 	const addresses = await ready(hub);
 	const times: number[] = [];
-	for (let n = 0; n < 20; n += 1) {
+	for (let n = 0; n < dials; n += 1) {
 		const tab = await openTab();
 		await ready(tab);
 		// One try only: a retry would hide the race.
@@ -316,7 +324,9 @@ test('twenty dials in a row all succeed (the patched race)', async () => {
 		times.push(opened.ms);
 		await contexts.pop()?.close();
 	}
-	say(`20 of 20 dials; p50 ${median(times).toFixed(0)} ms, longest ${Math.max(...times).toFixed(0)} ms`);
+	say(
+		`${String(dials)} of ${String(dials)} dials; p50 ${median(times).toFixed(0)} ms, longest ${Math.max(...times).toFixed(0)} ms`
+	);
 	const { introductions } = await relay.health();
 	say(
 		`introductions ${String(introductions.introductions)}, largest ${String(introductions.largestIntroduction)} bytes, over the limit ${String(introductions.overLimit)}`

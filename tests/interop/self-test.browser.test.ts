@@ -4,6 +4,7 @@
  * then both pass, which takes minutes here (tests/full/self-test-webgpu.e2e.ts).
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { THOROUGH } from '../thorough.ts';
 import { openSelfTestPage, type SelfTestPage } from './self-test-page.ts';
 
 const PATIENCE_MS = 180_000;
@@ -18,7 +19,7 @@ it('the software adapter is there, with subgroups', async () => {
 	expect(await page.adapter()).toMatchObject({ architecture: 'swiftshader', subgroups: true });
 });
 
-it.each(['reference', 'consistency'] as const)(
+it.each(THOROUGH ? (['reference', 'consistency'] as const) : (['reference'] as const))(
 	'its attention is refused by %s',
 	async (test) => {
 		const found = await page.trial({ test, hidden: false });
