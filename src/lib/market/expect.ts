@@ -142,9 +142,11 @@ export function expect(
 	const { firstMs, tokensPerSecond } = paceOf(bid, known, knowledge, promptTokens);
 	const own: Tally = known ?? NONE;
 	const all = knowledge.accounts.get(account) ?? NONE;
+	// Met under another account, its own record is not among those of this one.
+	const among = known?.account === account ? known : NONE;
 	const others = OF_ITS_ACCOUNT;
 	const guess = OF_NEWCOMERS * newcomersOdds(knowledge, known?.kind ?? kindOf(bid.addresses));
-	const did = plus(own, { kept: others * (all.kept - own.kept), broken: others * (all.broken - own.broken) });
+	const did = plus(own, { kept: others * (all.kept - among.kept), broken: others * (all.broken - among.broken) });
 	const steady = 1 - BY_STEADINESS + BY_STEADINESS * steadiness(known ?? { upMs: 0, downMs: 0 });
 	return {
 		odds: share(plus(did, { kept: guess, broken: OF_NEWCOMERS - guess })) * steady,

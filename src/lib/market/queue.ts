@@ -79,14 +79,12 @@ const weightOfShare = ({ share }: Request) => (share === 'strangers' ? 1 : KNOWN
 const startOf = (queue: Queue, ring: string, member: string) =>
 	Math.max(queue.had.get(member) ?? 0, queue.clocks.get(ring) ?? 0);
 
-const before = (a: number, b: number) => (a === b ? 0 : a - b);
-
 /** Negative when `a` is served before `b`: own devices, then whose share had less, then who had less within it, then who came first. */
 function order(queue: Queue, a: Request, b: Request): number {
 	return (
 		Number(b.rank === 'own') - Number(a.rank === 'own') ||
-		before(startOf(queue, TOP, a.share), startOf(queue, TOP, b.share)) ||
-		(a.share === b.share ? before(startOf(queue, ringOf(a), askerOf(a)), startOf(queue, ringOf(b), askerOf(b))) : 0)
+		startOf(queue, TOP, a.share) - startOf(queue, TOP, b.share) ||
+		(a.share === b.share ? startOf(queue, ringOf(a), askerOf(a)) - startOf(queue, ringOf(b), askerOf(b)) : 0)
 	);
 }
 
@@ -128,8 +126,8 @@ const accounted = (queue: Queue): Queue =>
 /** How long `request` would wait if it were in the queue at `now`, ms. */
 export function waitOf(queue: Queue, request: Request, now: number): number {
 	let wait = leftOf(queue.running, now);
-	const there = queue.waiting.some(({ id }) => id === request.id);
-	let rest = accounted(there ? queue : { ...queue, waiting: [...queue.waiting, request] });
+	// One that is in the queue is met at its own place, which comes before this one.
+	let rest = accounted({ ...queue, waiting: [...queue.waiting, request] });
 	for (let next = head(rest); next !== undefined && next.id !== request.id; next = head(rest)) {
 		wait += next.workMs;
 		const { id } = next;
@@ -171,9 +169,9 @@ export function enter(queue: Queue, request: Request, now: number): Entry {
 	return { type: 'entered', queue: entered, displaced };
 }
 
-/** Who would be served last; of those that are level, who came last. */
-function worst(queue: Queue, crowd: readonly Request[]): Request | undefined {
-	return crowd.length === 0 ? undefined : crowd.reduce((last, each) => (order(queue, each, last) >= 0 ? each : last));
+/** Who of a crowd that is not empty would be served last; of those that are level, who came last. */
+function worst(queue: Queue, crowd: readonly Request[]): Request {
+	return crowd.reduce((last, each) => (order(queue, each, last) >= 0 ? each : last));
 }
 
 /** Takes out one that does not wait any longer. */
