@@ -88,7 +88,10 @@ describe('the time of a job', () => {
 	it('is a prompt at four times the speed of an answer, and an answer as long as they usually are', () => {
 		expect(prefillMs(100, 25)).toBe(1_000);
 		expect(prefillMs(100, 0)).toBe(100_000);
+		// No slower than a token a second.
+		expect([prefillMs(100, 0.25), prefillMs(100, 0.2), prefillMs(100, 0.5)]).toEqual([100_000, 100_000, 50_000]);
 		expect(workMs({ promptTokens: 100, maxTokens: 500 }, 25, 50)).toBe(3_000);
 		expect(workMs({ promptTokens: 100, maxTokens: 25 }, 25, 50)).toBe(2_000);
+		expect(workMs({ promptTokens: 0, maxTokens: 1 }, 0, 50)).toBe(1_000_000);
 	});
 });

@@ -41,6 +41,53 @@ describe('lateness', () => {
 		expect(silentFor(steady(10), 5_000)).toBe('gone');
 	});
 
+	it('before the first frame is what was promised, at a pace of which four pauses are known', () => {
+		expect(expecting(300, 20)).toEqual({
+			...{ silentMs: 0, firstMs: 300, gapsMs: [50, 50, 50, 50], lateMs: 1_600, goneMs: 9_200 }
+		});
+		expect(expecting(40_000, 20)).toMatchObject({ lateMs: 60_000, goneMs: 60_000 });
+		// Nobody is waited for at a pace that nobody reads.
+		expect(expecting(0, 0)).toMatchObject({ gapsMs: Array(4).fill(30_000), lateMs: 1_000, goneMs: 8_000 });
+		expect(expecting(0, 1 / 40).gapsMs).toEqual(Array(4).fill(30_000));
+		expect(expecting(0, 1 / 20).gapsMs).toEqual(Array(4).fill(20_000));
+	});
+
+	it('counts the pauses between frames, the newest 32, and not the wait for the first', () => {
+		let pace = arrived(waited(expecting(300, 20), 9_000, 9_000));
+		expect(pace).toEqual({ silentMs: 0, firstMs: undefined, gapsMs: [50, 50, 50, 50], lateMs: 200, goneMs: 5_000 });
+		pace = arrived(waited(pace, 70, 60));
+		expect(pace.gapsMs).toEqual([50, 50, 50, 50, 60]);
+		for (let gap = 1; gap <= 32; gap++) pace = arrived(waited(pace, gap, gap));
+		expect(pace.gapsMs).toEqual(Array.from({ length: 32 }, (_, i) => i + 1));
+	});
+
+	it('takes the middle pause, or what lies between the two in the middle, whatever their order', () => {
+		const after = (...gapsMs: number[]) => {
+			const next = arrived({ ...steady(100), gapsMs: gapsMs.slice(0, -1), silentMs: gapsMs.at(-1) ?? 0 });
+			return [next.lateMs, next.goneMs];
+		};
+		expect(after(900, 200, 1_000)).toEqual([3_600, 30_000]);
+		expect(after(1_000, 100, 200, 400)).toEqual([1_200, 12_000]);
+		expect(after(200)).toEqual([800, 8_000]);
+		// Before any pause there is none to go by.
+		expect(arrived({ ...expecting(0, 20), gapsMs: [] })).toMatchObject({ lateMs: 150, goneMs: 5_000 });
+	});
+
+	it('is said at the very millisecond, and a wait that went backwards is none', () => {
+		const pace = { ...steady(100), lateMs: 400, goneMs: 5_000 };
+		const at = (silentMs: number) => punctuality({ ...pace, silentMs });
+		expect([at(399), at(400), at(4_999), at(5_000)]).toEqual(['on-time', 'late', 'late', 'gone']);
+		expect(waited(pace, 100, -5)).toEqual({ ...pace, silentMs: 0 });
+		expect(waited({ ...pace, silentMs: 10 }, 100, 40)).toEqual({ ...pace, silentMs: 50 });
+	});
+
+	it('is looked at again after a quarter of a second, or when it can change', () => {
+		const pace = { ...steady(100), lateMs: 400, goneMs: 5_000 };
+		const at = (silentMs: number) => nextLookMs({ ...pace, silentMs });
+		expect([at(0), at(150), at(300), at(399.5), at(400)]).toEqual([250, 250, 100, 1, 250]);
+		expect([at(4_750), at(4_900), at(5_000), at(9_000)]).toEqual([250, 100, 1, 1]);
+	});
+
 	it('gives the first frame the time that was promised, twice and four times, within a minute', () => {
 		const start = expecting(2_000, 50);
 		expect(thresholds(start)).toEqual({ late: 5_000, gone: 16_000 });

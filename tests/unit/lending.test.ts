@@ -40,6 +40,92 @@ describe('limits of a contributor', () => {
 		expect(pauseCause({ ...DEFAULT_LIMITS, ...set }, { ...NOW, ...now })).toBe(cause);
 	});
 
+	it.each<[string, Partial<LendingLimits>, Partial<Circumstances>, string | undefined]>([
+		['at the beginning of the hours', { hours: { from: 600, to: 660 } }, {}, undefined],
+		['a minute before them', { hours: { from: 601, to: 660 } }, {}, 'hours'],
+		['in their last minute', { hours: { from: 540, to: 601 } }, {}, undefined],
+		['over midnight, at the beginning', { hours: { from: 600, to: 60 } }, {}, undefined],
+		['over midnight, a minute before', { hours: { from: 601, to: 60 } }, {}, 'hours'],
+		['plugged in, not looked at but allowed', { onlyPluggedIn: true }, { hidden: true }, undefined],
+		['looked at', { whileHidden: false }, {}, undefined],
+		['more jobs than are allowed now', { jobsPerDay: 3 }, { jobsToday: 4 }, 'jobs'],
+		['as many as come', {}, { jobsToday: 1e6 }, undefined],
+		['only people, which is asked of each asker', { onlyPeople: true }, {}, undefined]
+	])('%s', (_, set, now, cause) => {
+		expect(pauseCause({ ...DEFAULT_LIMITS, ...set }, { ...NOW, ...now })).toBe(cause);
+	});
+
+	it('are told one at a time: the hours, then the battery, then the screen, then the jobs', () => {
+		const all: LendingLimits = {
+			...{ hours: { from: 0, to: 1 }, onlyPluggedIn: true, whileHidden: false, jobsPerDay: 1, onlyPeople: false }
+		};
+		const now = { minuteOfDay: 600, pluggedIn: false, hidden: true, jobsToday: 1 };
+		expect(pauseCause(all, now)).toBe('hours');
+		expect(pauseCause({ ...all, hours: undefined }, now)).toBe('battery');
+		expect(pauseCause({ ...all, hours: undefined, onlyPluggedIn: false }, now)).toBe('hidden');
+		expect(pauseCause({ ...all, hours: undefined, onlyPluggedIn: false, whileHidden: true }, now)).toBe('jobs');
+	});
+
+	it('are at first: at any time, plugged in where that is told, also unseen, any number of jobs, for anybody', () => {
+		expect(DEFAULT_LIMITS).toEqual({
+			...{ hours: undefined, onlyPluggedIn: true, whileHidden: true, jobsPerDay: undefined, onlyPeople: false }
+		});
+	});
+
+	it('are read one by one: what is not sound is as at first, and the others stay', () => {
+		const set = {
+			hours: { from: 0, to: 1439 },
+			onlyPluggedIn: false,
+			whileHidden: false,
+			jobsPerDay: 7,
+			onlyPeople: true
+		};
+		const read = (change: Readonly<Record<string, unknown>>) => readLimits(JSON.stringify({ ...set, ...change }));
+		expect(read({})).toEqual(set);
+		for (const hours of [
+			...[null, 'all day', 7, true, [], {}, { from: 1 }, { to: 1 }],
+			...[
+				{ from: -1, to: 5 },
+				{ from: 1440, to: 5 },
+				{ from: 5, to: -1 },
+				{ from: 5, to: 1440 }
+			],
+			...[
+				{ from: 0.5, to: 5 },
+				{ from: '1', to: 5 },
+				{ from: 5, to: null }
+			]
+		])
+			expect(read({ hours })).toEqual({ ...set, hours: undefined });
+		expect(read({ hours: { from: 1439, to: 0, more: 1 } })).toStrictEqual({ ...set, hours: { from: 1439, to: 0 } });
+		for (const jobsPerDay of [null, 0, -1, 1.5, '3', 100_001, [3]])
+			expect(read({ jobsPerDay })).toEqual({ ...set, jobsPerDay: undefined });
+		for (const jobsPerDay of [1, 100_000]) expect(read({ jobsPerDay })).toEqual({ ...set, jobsPerDay });
+		expect(read({ onlyPluggedIn: 0 })).toEqual({ ...set, onlyPluggedIn: true });
+		expect(read({ whileHidden: 'no' })).toEqual({ ...set, whileHidden: true });
+		expect(read({ onlyPeople: 1 })).toEqual({ ...set, onlyPeople: false });
+	});
+
+	it('are as at first where nothing that was written stands', () => {
+		const written = '{"onlyPluggedIn":false}';
+		expect(readLimits(written)).toEqual({ ...DEFAULT_LIMITS, onlyPluggedIn: false });
+		for (const text of [
+			undefined,
+			null,
+			5,
+			true,
+			'',
+			'{',
+			'null',
+			'5',
+			'"text"',
+			'[]',
+			[written],
+			{ onlyPluggedIn: false }
+		])
+			expect(readLimits(text)).toEqual(DEFAULT_LIMITS);
+	});
+
 	it('an hour range and its complement never both allow, and one of them always does', () => {
 		fc.assert(
 			fc.property(minute, minute, minute, (from, to, minuteOfDay) => {

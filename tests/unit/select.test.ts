@@ -179,6 +179,11 @@ describe('newcomers', () => {
 		expect(order(bids(whole * 1.01))).toEqual(['a', 'b', 'c', 'x']);
 	});
 
+	it('whoever of them is best keeps its place, however late it was heard', () => {
+		const bids = [later('b', 1, HERE), later('a', 0, HERE), later('x', whole * 0.25)];
+		expect(order(bids)).toEqual(['a', 'x', 'b']);
+	});
+
 	it('of an account that stands before them stand behind others that cost three times as much', () => {
 		const bids = (ms: number) => [later('a', 0, [], 'one'), later('b', 1, [], 'one'), later('x', ms)];
 		expect(order(bids(whole * 1.99))).toEqual(['a', 'x', 'b']);
@@ -196,9 +201,7 @@ describe('newcomers', () => {
 describe('in a job to explore in', () => {
 	const explore = { explore: true };
 	const knowledge = knowing(row('known'), row('other'));
-	const end = expected(heard('known'), WISH, knowledge).endMs;
 	const newcomer = (waitMs: number) => heard('new', { waitMs });
-	const own = expected(newcomer(0), WISH, knowledge).endMs;
 
 	it('the best newcomer goes first, the others as they were, and it is said why', () => {
 		const bids = [heard('known'), heard('other', { waitMs: 1 }), newcomer(0), heard('newer', { waitMs: 1 })];
@@ -214,9 +217,10 @@ describe('in a job to explore in', () => {
 	});
 
 	it('it is not expected to take more than three times as long', () => {
-		const slowest = Math.floor(3 * end - own);
-		expect(order([heard('known'), newcomer(slowest)], knowledge, explore)[0]).toBe('new');
-		expect(order([heard('known'), newcomer(slowest + 1)], knowledge, explore)[0]).toBe('known');
+		// 40.5 s of the known one, and 50 s of words of the new one after its first.
+		const begins = (firstTokenMs: number) => [heard('known'), heard('new', { firstTokenMs })];
+		expect(order(begins(71_500), knowledge, explore)[0]).toBe('new');
+		expect(order(begins(71_501), knowledge, explore)[0]).toBe('known');
 	});
 
 	it('somebody who did well stands behind it, and no own device before it', () => {
@@ -244,8 +248,8 @@ describe('whether to explore', () => {
 		expect(EXPLORED).toBe(1 / 8);
 		const at = (chance: number, knowledge = NOTHING_KNOWN) => explores(knowledge, () => chance);
 		expect([at(0), at(0.9166), at(0.9167), at(0.9999)]).toEqual([false, false, true, true]);
-		const failed = knowing(row('a', { first: -1, kept: 0, kind: 'k' }));
-		// Two of five: one in twenty.
-		expect([at(0.9499, failed), at(0.9501, failed)]).toEqual([false, true]);
+		const failed = knowing(row('a', { first: -0.5, kept: 0, kind: 'k' }));
+		// Every second one: one job of sixteen.
+		expect([at(0.9374, failed), at(0.9375, failed)]).toEqual([false, true]);
 	});
 });

@@ -84,16 +84,17 @@ export function readLimits(text: unknown): LendingLimits {
 
 function parsed(text: unknown): Partial<Record<keyof LendingLimits, unknown>> {
 	try {
-		const value: unknown = typeof text === 'string' ? JSON.parse(text) : undefined;
-		return typeof value === 'object' && value !== null ? value : {};
+		return Object(typeof text === 'string' ? JSON.parse(text) : undefined) as Partial<
+			Record<keyof LendingLimits, unknown>
+		>;
 	} catch {
 		return {};
 	}
 }
 
 function isHours(value: unknown): value is Hours {
-	if (typeof value !== 'object' || value === null || !('from' in value) || !('to' in value)) return false;
-	return isWithin(value.from, 0, MINUTES_A_DAY - 1) && isWithin(value.to, 0, MINUTES_A_DAY - 1);
+	const { from, to } = Object(value) as Partial<Record<keyof Hours, unknown>>;
+	return isWithin(from, 0, MINUTES_A_DAY - 1) && isWithin(to, 0, MINUTES_A_DAY - 1);
 }
 
 function isWithin(value: unknown, least: number, most: number): value is number {

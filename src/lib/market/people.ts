@@ -55,7 +55,7 @@ export function readPeople(text: unknown): readonly Person[] {
 function parsed(text: unknown): readonly Partial<Record<keyof Person, unknown>>[] {
 	try {
 		const value: unknown = typeof text === 'string' ? JSON.parse(text) : undefined;
-		return Array.isArray(value) ? value.filter((one) => typeof one === 'object' && one !== null) : [];
+		return Array.isArray(value) ? value.map((one) => Object(one) as Partial<Record<keyof Person, unknown>>) : [];
 	} catch {
 		return [];
 	}
