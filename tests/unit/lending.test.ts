@@ -55,6 +55,14 @@ describe('limits of a contributor', () => {
 		expect(pauseCause({ ...DEFAULT_LIMITS, ...set }, { ...NOW, ...now })).toBe(cause);
 	});
 
+	it('from one minute to the same is the whole day', () => {
+		fc.assert(
+			fc.property(minute, minute, (from, minuteOfDay) => {
+				expect(pauseCause({ ...DEFAULT_LIMITS, hours: { from, to: from } }, { ...NOW, minuteOfDay })).toBeUndefined();
+			})
+		);
+	});
+
 	it('are told one at a time: the hours, then the battery, then the screen, then the jobs', () => {
 		const all: LendingLimits = {
 			...{ hours: { from: 0, to: 1 }, onlyPluggedIn: true, whileHidden: false, jobsPerDay: 1, onlyPeople: false }

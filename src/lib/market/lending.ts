@@ -62,7 +62,7 @@ export function pauseCause(limits: LendingLimits, now: Circumstances): PauseCaus
 }
 
 function within({ from, to }: Hours, minute: number): boolean {
-	if (from === to) return true;
+	// Of equal ones either half holds, whatever the minute.
 	return from < to ? minute >= from && minute < to : minute >= from || minute < to;
 }
 
