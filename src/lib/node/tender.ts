@@ -144,7 +144,8 @@ export class Tender {
 		const common = { job: announcement.body.job, announcement: announcement.cid, ...stamp };
 		const { node, certificate } = identity;
 		if (verdict.type !== 'bid') {
-			const readyInMs = verdict.type === 'busy' ? verdict.retryMs : verdict.readyInMs;
+			const ms = verdict.type === 'busy' ? verdict.retryMs : verdict.readyInMs;
+			const readyInMs = Math.min(MAX_READY_MS, ms);
 			const why = verdict.type === 'busy' ? ({ why: 'busy' } as const) : {};
 			const said = await seal(jobInterest, { ...common, model: model.id, readyInMs, ...why }, node, certificate);
 			return { bytes: said.bytes, open: undefined };
@@ -154,8 +155,8 @@ export class Tender {
 			...common,
 			model,
 			pricePer1k: verdict.pricePer1k,
-			firstTokenMs: Math.min(MAX_FIRST_MS, verdict.firstTokenMs),
-			...(verdict.waitMs > 0 ? { waitMs: Math.min(MAX_FIRST_MS, verdict.waitMs) } : {}),
+			firstTokenMs: verdict.firstTokenMs,
+			...(verdict.waitMs > 0 ? { waitMs: verdict.waitMs } : {}),
 			milliTokensPerSecond: Math.round(tokensPerSecond * 1000),
 			...(region === undefined ? {} : { region }),
 			addresses: [...mesh.addresses()].slice(0, 8),
@@ -169,5 +170,5 @@ export class Tender {
 	}
 }
 
-/** The longest that a message can say. */
-const MAX_FIRST_MS = 3_600_000;
+/** The longest that a message can say; a device that slept while its model loaded took longer. A bid never does: its first word comes within the deadline. */
+const MAX_READY_MS = 3_600_000;
