@@ -109,7 +109,7 @@ export async function* collectBids(
 				await ports.mesh.publish('fireweed/1/announcements', again.bytes);
 				continue;
 			}
-			const mail = await inbox.take(heard.size > 0 ? closes - now : Math.min(closes, again) - now);
+			const mail = await inbox.take(Math.min(closes, again) - now);
 			if (mail === undefined) continue;
 			if (mail.type === 'stop') throw new Refusal('aborted');
 			if (mail.type === 'joined') {
