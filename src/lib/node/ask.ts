@@ -44,7 +44,7 @@ interface Askable {
 	readonly circle?: boolean;
 }
 
-/** Asks one. Never rejects; an open way is left only with an offer. */
+/** Asks one, which `signal` ends; `ms` bounds each step that takes no notice of it. Never rejects; an open way is left only with an offer. */
 async function askOne(
 	{ executor, addresses, circle }: Askable,
 	job: AnnouncedJob,
@@ -53,7 +53,6 @@ async function askOne(
 	signal: AbortSignal
 ): Promise<Answer> {
 	const { clock } = ports;
-	const ending = clock.monotonic() + ms;
 	let channel: Channel | undefined;
 	try {
 		channel = await reach(executor, addresses, ms, ports, signal);
@@ -65,11 +64,9 @@ async function askOne(
 		const stop = () => inbox.put({ type: 'stop' });
 		signal.addEventListener('abort', stop, { once: true });
 		if (signal.aborted) stop();
-		const mail = await inbox
-			.take(Math.ceil(ending - clock.monotonic()))
-			.finally(() => signal.removeEventListener('abort', stop));
+		const mail = await inbox.take(ms).finally(() => signal.removeEventListener('abort', stop));
 		if (signal.aborted) throw new Refusal('aborted');
-		if (mail?.type !== 'message') throw new Refusal(mail === undefined ? 'stalled' : 'channel-closed');
+		if (mail?.type !== 'message') throw new Refusal('channel-closed');
 		const word = await admitBid(mail.bytes, job, [job.announcement], ports);
 		if (word?.type === 'offer' && word.executor === executor)
 			return { type: 'offer', offer: { ...word.offer, line: { channel, inbox } } };
@@ -99,7 +96,8 @@ async function askAll(
 	const stop = new AbortController();
 	const either = AbortSignal.any([signal, stop.signal]);
 	for (const one of those)
-		void askOne(one, job, ms, ports, either).then((answer) => {
+		// Each has longer than it is waited for: who has merely not answered by the end is called off then, and has not failed.
+		void askOne(one, job, 2 * ms, ports, either).then((answer) => {
 			// Too late to be read: its way is closed.
 			if (stop.signal.aborted) hangUp(answer);
 			else came.put(answer);
