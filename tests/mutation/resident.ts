@@ -35,7 +35,10 @@ process.send?.('ready');
 async function perform({ file, mutant }: Order): Promise<Result> {
 	vitest.provide(MUTANT, mutant ?? '');
 	const specifications = await vitest.globTestSpecifications([file]);
-	const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications);
+	const { testModules: all, unhandledErrors } = await vitest.runTestSpecifications(specifications);
+	// Vitest hands back what it still knows of files that ran before, too: their failures are not this one's.
+	const asked = new Set(specifications.map(({ moduleId }) => moduleId));
+	const testModules = all.filter(({ moduleId }) => asked.has(moduleId));
 	const errors = [
 		...testModules.flatMap((module) => [
 			...module.errors(),
