@@ -11,11 +11,13 @@ import { Registry } from '#lib/node/registry.ts';
 import type { Identity, Signer } from '#lib/ports/keys.ts';
 import type { Channel, Mesh, MeshEvent, PeerId, Verdict } from '#lib/ports/mesh.ts';
 import type { Random } from '#lib/ports/random.ts';
+import { assignJob } from '#lib/protocol/assignment.ts';
 import { commitNonce, jobBid, jobInterest, type JobBid, type JobInterest } from '#lib/protocol/bid.ts';
-import { seal, type Signed } from '#lib/protocol/envelope.ts';
+import { read, seal, type Signed } from '#lib/protocol/envelope.ts';
 import { codeOf, Refusal, retryMsOf, type Code } from '#lib/protocol/errors.ts';
 import type { OfferedModel } from '#lib/protocol/model.ts';
 import { DEFAULT_POLICY, type ExecutionPolicy } from '#lib/protocol/policy.ts';
+import { jobStatus, type JobStatusUpdate } from '#lib/protocol/status.ts';
 import type { Topic } from '#lib/protocol/topic.ts';
 import { SeededRandom } from './chance.ts';
 import { VirtualClock } from './clock.ts';
@@ -178,6 +180,8 @@ export interface Lender {
 	interest(job: AnnouncedJob, change?: Partial<JobInterest>): Promise<Signed<JobInterest>>;
 	/** Its bid as it stands with the asker. */
 	heard(job: AnnouncedJob, change?: Partial<JobBid>): Promise<SignedBid>;
+	/** Its word to an assignment: `accepted`, unless it says otherwise. */
+	status(assignment: Uint8Array, change?: Partial<JobStatusUpdate>): Promise<Signed<JobStatusUpdate>>;
 	/** It did so many jobs well here. */
 	didWell(jobs?: number): void;
 	/** What it states of itself. */
@@ -261,6 +265,12 @@ export async function square(lots: Random = { bytes: (length) => new Uint8Array(
 			...{ identity: own, peer, nonce, bid, heard },
 			interest: (job, change) =>
 				seal(jobInterest, { ...common(job), model: MODEL.id, readyInMs: 5_000, ...change }, node, certificate),
+			status: (assignment, change) => {
+				const { job, epoch } = read(assignJob, assignment).body;
+				const opened = (change?.state ?? 'accepted') === 'accepted' ? { executorNonce: nonce } : {};
+				const body = { job, epoch, state: 'accepted' as const, issuedAt: clock.now(), extensions: {} };
+				return seal(jobStatus, { ...body, ...opened, ...change }, node);
+			},
 			didWell: (jobs = 1) => {
 				for (let i = 0; i < jobs; i++) registry.learn(who, { type: 'kept', ...did });
 			},

@@ -28,8 +28,8 @@ describe('a bid', () => {
 	});
 
 	it('of a name that is not out is the newest of that job', () => {
-		const [older, newer] = [bid(1, 'older'), bid(1, 'newer')];
-		const { made } = out(older, newer, bid(2, 'other'));
+		const [older, middle, newer] = [bid(1, 'older'), bid(1, 'middle'), bid(1, 'newer')];
+		const { made } = out(older, middle, newer, bid(2, 'other'));
 		expect(made.take(hex(1), link('other'))).toBe(newer);
 		expect(made.take(hex(3), link('other'))).toBeUndefined();
 		expect(made.size).toBe(1);
