@@ -129,6 +129,8 @@ export class Player {
 	readonly nonce: Uint8Array;
 	readonly #scene: Scene;
 	#hired: HiredJob | undefined;
+	/** Its asker reads its channel; else a test says what stands in the inbox. */
+	#poured = false;
 	#sequence = 0;
 	#position = 0;
 	#chain: Uint8Array = new Uint8Array();
@@ -195,18 +197,26 @@ export class Player {
 	/** Begins to answer under this assignment. */
 	takes(hired: HiredJob): HiredJob {
 		this.#hired = hired;
+		this.#poured = false;
 		this.#position = hired.assignment.body.continueFrom.length;
 		this.#chain = chainStart(hired.assignment.bodyBytes);
 		return hired;
 	}
 
-	/** Accepts whatever assignment it is sent, `afterMs` later. */
+	/** Accepts whatever assignment it is sent, `afterMs` later, and then answers under it. */
 	accepts(afterMs = 0): this {
 		this.channel.onSend = async (bytes) => {
 			if (kindOf(bytes) !== assignJob.type) return;
 			const assignment = read(assignJob, bytes);
 			if (afterMs > 0) await this.#scene.world.clock.sleep(afterMs);
-			const { job, epoch } = assignment.body;
+			const { job, epoch, originatorNonce } = assignment.body;
+			const { seedFrom = { epoch, originatorNonce, executorNonce: this.nonce } } = assignment.body;
+			this.takes({
+				...{ job: this.#scene.job, executor: this.bid, assignment, channel: this.channel, seedFrom },
+				seed: seedOf(job, seedFrom.epoch, seedFrom.originatorNonce, seedFrom.executorNonce),
+				...{ inbox: new Inbox<JobMail>(this.#scene.ports.clock), deadlineAt: 0, startedFrom: 0, parts: [] }
+			});
+			this.#poured = true;
 			const body = { job, epoch, state: 'accepted' as const, executorNonce: this.nonce, issuedAt: 1, extensions: {} };
 			this.channel.says((await seal(jobStatus, body, this.identity.node)).bytes);
 		};
@@ -310,9 +320,12 @@ export class Player {
 		return seal(executionReceipt, body, signer);
 	}
 
-	/** Puts bytes into the inbox of its asker. */
+	/** Says these to its asker. */
 	says(...messages: readonly Uint8Array[]): void {
-		for (const bytes of messages) this.hired.inbox.put({ type: 'message', bytes });
+		for (const bytes of messages) {
+			if (this.#poured) this.channel.says(bytes);
+			else this.hired.inbox.put({ type: 'message', bytes });
+		}
 	}
 }
 

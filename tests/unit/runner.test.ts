@@ -179,6 +179,7 @@ describe('its words against those shown', () => {
 		const { runner, says, player } = await runs({ continueFrom: [8, 9] }, {}, false, 5);
 		const standing = (shown: readonly number[], text: string) =>
 			runner.standing({ tokens: [8, 9, ...shown], text: `01234${text}` });
+		expect(runner.parted).toBe(false);
 		expect(standing([], '')).toEqual({ type: 'behind' });
 		await says(player.frame([1]));
 		expect(standing([], '')).toEqual({ type: 'ahead', tokens: [1], text: 'w1 ' });

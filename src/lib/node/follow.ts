@@ -21,8 +21,8 @@ export async function* follow(
 	signal: AbortSignal
 ): AsyncGenerator<OriginateEvent | Again, Left | undefined, void> {
 	const race = new Race(hired, wish, spares, ports, signal);
-	yield { type: 'accepted' };
 	try {
+		yield { type: 'accepted' };
 		for (;;) {
 			await race.wait();
 			const joined = race.join();
