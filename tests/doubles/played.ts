@@ -11,7 +11,7 @@ import type { NodePorts } from '#lib/node/ports.ts';
 import type { Identity } from '#lib/ports/keys.ts';
 import type { Channel, PeerId } from '#lib/ports/mesh.ts';
 import type { Store } from '#lib/ports/store.ts';
-import type { JobAnnouncement } from '#lib/protocol/announcement.ts';
+import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcement.ts';
 import { assignJob, commit, jobCancel, type AssignJob } from '#lib/protocol/assignment.ts';
 import { commitNonce, jobBid, seedOf, type JobBid } from '#lib/protocol/bid.ts';
 import { acknowledgement, checkpoint, type Checkpoint } from '#lib/protocol/checkpoint.ts';
@@ -205,8 +205,7 @@ export class Player {
 
 	/** Accepts whatever assignment it is sent, `afterMs` later, and then answers under it. */
 	accepts(afterMs = 0): this {
-		this.channel.onSend = async (bytes) => {
-			if (kindOf(bytes) !== assignJob.type) return;
+		return this.#when(assignJob.type, async (bytes) => {
 			const assignment = read(assignJob, bytes);
 			if (afterMs > 0) await this.#scene.world.clock.sleep(afterMs);
 			const { job, epoch, originatorNonce } = assignment.body;
@@ -219,18 +218,30 @@ export class Player {
 			this.#poured = true;
 			const body = { job, epoch, state: 'accepted' as const, executorNonce: this.nonce, issuedAt: 1, extensions: {} };
 			this.channel.says((await seal(jobStatus, body, this.identity.node)).bytes);
-		};
-		return this;
+		});
 	}
 
-	/** Says no to whatever assignment it is sent. */
-	refuses(code: Code): this {
-		this.channel.onSend = async (bytes) => {
-			if (kindOf(bytes) !== assignJob.type) return;
+	/** Says no to whatever assignment it is sent, `afterMs` later. */
+	refuses(code: Code, afterMs = 0): this {
+		return this.#when(assignJob.type, async (bytes) => {
+			if (afterMs > 0) await this.#scene.world.clock.sleep(afterMs);
 			const { job, epoch } = read(assignJob, bytes).body;
 			const body = { job, epoch, state: 'refused' as const, code, issuedAt: 1, extensions: {} };
 			this.channel.says((await seal(jobStatus, body, this.identity.node)).bytes);
-		};
+		});
+	}
+
+	/** Bids on whatever is announced to it over its channel. */
+	answers(change: Partial<JobBid> = {}): this {
+		return this.#when(jobAnnouncement.type, async (bytes) => {
+			const announced = read(jobAnnouncement, bytes);
+			this.channel.says((await this.#scene.bidOf(this.identity, this.nonce, change, announced)).bytes);
+		});
+	}
+
+	#when(kind: string, does: (bytes: Uint8Array) => Promise<void>): this {
+		const before = this.channel.onSend;
+		this.channel.onSend = (bytes) => (kindOf(bytes) === kind ? does(bytes) : before(bytes));
 		return this;
 	}
 

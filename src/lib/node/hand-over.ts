@@ -67,15 +67,15 @@ export async function* handOver(
 			const position = left.shown.length;
 			const exact = left.agreed && sameClass(hired.executor.bid.model, choice.heard.bid.model);
 			const { reason } = choice;
-			yield {
-				type: 'handed-over',
-				from: hired.executor.executor,
-				to: facts(choice.heard),
-				position,
-				exact,
-				why,
-				reason
-			};
+			const from = hired.executor.executor;
+			let readOn = false;
+			try {
+				yield { type: 'handed-over', from, to: facts(choice.heard), position, exact, why, reason };
+				readOn = true;
+			} finally {
+				// Its reader left at this news: nobody would hear it.
+				if (!readOn) next.channel.abort();
+			}
 			return next;
 		} catch (error) {
 			ports.log('executor-not-hired', { code: codeOf(error) });
@@ -111,10 +111,12 @@ async function there(
 	);
 	const found = those.flatMap(({ heard, reason }) => {
 		const now = answered.find((each) => each.executor === heard.executor);
-		if (now === undefined) spares.refused(heard.executor);
 		const fits =
 			now !== undefined && now.bid.pricePer1k <= heard.bid.pricePer1k && sameTokens(now.bid.model, executor.bid.model);
-		return fits ? [{ heard: now, reason }] : [];
+		if (fits) return [{ heard: now, reason }];
+		// Nor one that has raised its price: it would be asked again and again.
+		spares.refused(heard.executor);
+		return [];
 	});
 	hangUpAll(answered, found[0]?.heard);
 	return found[0];
