@@ -202,15 +202,15 @@ describe('one that is lost', () => {
 			['failed', 'lost']
 		] as const) {
 			const part = { pricePer1k: 1, startPosition: 0, answerTokens: 1, price: 5 };
-			const { race, first, shows, acknowledges, leader } = await stage({ begun: { parts: [part] } });
+			const { race, first, shows, acknowledges, leader } = await stage({ begun: { parts: [part, part] } });
 			await shows([1, 2]);
 			await acknowledges();
 			const receipt = await leader.sealed({ answerTokens: 7, price: 77, status });
 			const left = race.lose(first, { code: 'aborted', receipt });
-			expect(left?.parts[1]).toStrictEqual({ pricePer1k: 100_000, startPosition: 0, answerTokens: 7, price: 77 });
+			expect(left?.parts[2]).toStrictEqual({ pricePer1k: 100_000, startPosition: 0, answerTokens: 7, price: 77 });
 			expect(left?.predecessors).toEqual([receipt.cid]);
 			expect(left?.ending).toMatchObject({ type, receipt: receipt.cid.toString(), tokens: 2 });
-			if (type === 'finished') expect(left?.ending).toMatchObject({ status: 'partial', price: 77 + 5 });
+			if (type === 'finished') expect(left?.ending).toMatchObject({ status: 'partial', price: 77 + 5 + 5 });
 			expect(leader.channel.aborted).toBe(false);
 		}
 	});
@@ -254,8 +254,8 @@ describe('one that is lost', () => {
 	it('leaves nothing to hand over when the answer is as long as it may be, its time is over, or no other could', async () => {
 		const over = async (set: Set, code: Code, length: number, ms: number) => {
 			const { race, first, shows, clock } = await stage(set);
-			await clock.pass(ms);
 			await shows(tokens(0, length));
+			await clock.pass(ms);
 			return race.lose(first, { code })?.over;
 		};
 		const begun = { maxTokens: 5, deadlineAt: 1_000 };
