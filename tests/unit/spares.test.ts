@@ -39,14 +39,16 @@ describe('bids that were not chosen', () => {
 
 	it('of who had its try, has the job, took it, refused it or lost it are none', async () => {
 		const three = [{ pricePer1k: 1 }, { pricePer1k: 2 }, { pricePer1k: 3 }];
-		const { next, others, spares, hired } = await bidders({ bids: three, tried: [0] });
+		const { next, others, spares, hired, leader, bids, clock } = await bidders({ bids: three, tried: [0] });
 		expect((await next()).who).toEqual(ids(others[1], others[2]));
 		spares.refused(others[1].bid.executor);
 		expect((await next()).who).toEqual(ids(others[2]));
 		spares.tried(others[2].bid.executor);
 		expect((await next()).who).toEqual([]);
 		spares.lost(hired);
-		expect((await next()).who).toEqual([]);
+		// All of them bid again: a bid is taken once, but who was only taken may bid anew.
+		clock.at(clock.monotonic() + 10, () => [leader, ...others].forEach((player) => void bids(player)));
+		expect((await next()).who).toEqual(ids(others[2]));
 	});
 
 	it('of the account that was lost come last', async () => {

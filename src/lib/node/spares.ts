@@ -49,7 +49,7 @@ export class Spares {
 		for (const { heard } of ranked.choices) {
 			// Its way is closed by now.
 			const { line: _closed, ...bid } = heard;
-			if (!tried.has(heard.executor)) this.#bids.set(heard.executor, bid);
+			this.#bids.set(heard.executor, bid);
 		}
 		// Who had its try and did not take the job is not asked again; the one that has it is struck off when it is lost.
 		for (const executor of tried) this.#struckOff.add(executor);
