@@ -82,11 +82,10 @@ export class KeptJobs {
 	async reattach(request: Signed<ReattachJob>, channel: Channel, inbox: Inbox<JobMail>): Promise<void> {
 		const { body } = request;
 		const place = this.#places.get(nameOf(body));
-		const assigned = place?.terms.assignment;
 		// One word for everybody who has no business here: whether the job exists is not theirs to know.
-		if (place === undefined || assigned === undefined || !equalBytes(request.signer, assigned.signer))
+		if (place === undefined || !equalBytes(request.signer, place.terms.assignment.signer))
 			throw new Refusal('expired', 'no such job');
-		if (!body.assignment.equals(assigned.cid)) throw new Refusal('terms-differ', 'assignment');
+		if (!body.assignment.equals(place.terms.assignment.cid)) throw new Refusal('terms-differ', 'assignment');
 		if (!equalBytes(body.node, parsePeerId(channel.peer))) throw new Refusal('wrong-signer', 'channel');
 		if (body.attempt <= place.attempt) throw new Refusal('replayed');
 		place.line.after(body);
