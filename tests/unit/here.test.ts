@@ -2,12 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import { Here } from '#lib/node/here.ts';
 import type { ModelEntry } from '#lib/ports/models.ts';
-import { codeOf } from '#lib/protocol/errors.ts';
+import type { Setting } from '#lib/ports/store.ts';
+import { codeOf, Refusal } from '#lib/protocol/errors.ts';
 import { openStore } from '#lib/store/store.ts';
 import { answer } from '../compliance/engine.ts';
 import { VirtualClock } from '../doubles/clock.ts';
 import { ScriptedEngine } from '../doubles/engine.ts';
 import { MemoryModels, modelEntry } from '../doubles/models.ts';
+import { Shelves } from '../doubles/shelves.ts';
 
 const never = () => new AbortController().signal;
 const nothing = () => undefined;
@@ -120,5 +122,129 @@ describe('the model of this device', () => {
 		expect(seen).toEqual(['idle', 'loading', 'idle', 'loading', 'ready']);
 		const { end } = await models.clock.until(answer(here.forPerson(), { minTokens: 2, maxTokens: 2 }));
 		expect(end.tokens).toBe(2);
+	});
+});
+
+describe('the choice', () => {
+	const kept = (value: unknown) => {
+		const store = new Shelves();
+		store.settings.rows.set('chosen-model', { id: 'chosen-model', savedAt: 0, value } as Setting);
+		return store;
+	};
+	const puts = (store: Shelves) => {
+		const values: unknown[] = [];
+		const put = store.settings.put.bind(store.settings);
+		store.settings.put = async (row) => {
+			values.push(row);
+			await put(row);
+		};
+		return values;
+	};
+	const hereOf = (store: Shelves, models = someModels()) => ({
+		models,
+		here: new Here({ models, store, now: () => 5 })
+	});
+
+	it('needs a model that is built in', () => {
+		const models = new MemoryModels({ entries: [entry('big', LARGE)] });
+		const made = () => new Here({ models, store: new Shelves(), now: () => 0 });
+		expect(made).toThrow(expect.objectContaining({ code: 'internal' }));
+	});
+
+	it('is written down once, with its time', async () => {
+		const store = new Shelves();
+		const values = puts(store);
+		const { here } = hereOf(store);
+		await here.start();
+		await here.choose('big');
+		await here.choose('big');
+		expect(values).toEqual([{ id: 'chosen-model', savedAt: 5, value: 'big' }]);
+	});
+
+	it('that was written down before is not written again', async () => {
+		const store = kept('big');
+		const values = puts(store);
+		const { here } = hereOf(store);
+		await here.start();
+		await here.choose('big');
+		expect(values).toEqual([]);
+		await here.choose('pocket');
+		expect(values).toEqual([{ id: 'chosen-model', savedAt: 5, value: 'pocket' }]);
+	});
+
+	it('lasts as long as the tab where nothing can be kept or read', async () => {
+		const store = kept('big');
+		store.full = true;
+		store.settings.get = () => Promise.reject(new Refusal('storage-unavailable'));
+		const { here } = hereOf(store);
+		await here.start();
+		expect(here.chosen.value).toBe('pocket');
+		await here.choose('big');
+		expect(here.chosen.value).toBe('big');
+	});
+
+	it('of which something else than a name was kept is the built-in one', async () => {
+		for (const value of [undefined, 3, null]) {
+			const { here } = hereOf(kept(value));
+			await here.start();
+			expect(here.chosen.value).toBe('pocket');
+		}
+	});
+
+	it('made while the earlier one is still read stands', async () => {
+		const { here, models } = hereOf(kept('int8'));
+		const starting = here.start();
+		await here.choose('big');
+		await starting;
+		models.change(models.entries);
+		expect(here.chosen.value).toBe('big');
+	});
+
+	it('of an earlier visit is not taken any more once another was made', async () => {
+		const all = someModels();
+		const { entries } = all;
+		all.entries = entries.filter(({ id }) => id !== 'int8');
+		const { here } = hereOf(kept('int8'), all);
+		await here.start();
+		await here.choose('pocket');
+		all.change(entries);
+		expect(here.chosen.value).toBe('pocket');
+	});
+
+	it('of an earlier visit is taken when all of it is here, and not while it is fetched', async () => {
+		const all = someModels();
+		const part = (state: ModelEntry['kept']) =>
+			all.change(all.entries.map((each) => (each.id === 'big' ? { ...each, kept: state } : each)));
+		part('partly');
+		const { here } = hereOf(kept('big'), all);
+		await here.start();
+		expect(here.chosen.value).toBe('pocket');
+		part('whole');
+		expect(here.chosen.value).toBe('big');
+		part('no');
+		expect(here.chosen.value).toBe('big');
+	});
+
+	it('that is gone gives way to the built-in one, which is remembered', async () => {
+		const store = new Shelves();
+		const { here, models } = hereOf(store);
+		const stop = await here.start();
+		await here.choose('big');
+		await here.forPerson().load(nothing, never());
+		models.change(models.entries.filter(({ id }) => id !== 'big'));
+		expect([here.chosen.value, here.engine.value.state]).toEqual(['pocket', 'idle']);
+		await models.clock.pass(0);
+		expect((await store.settings.get('chosen-model'))?.value).toBe('pocket');
+		stop();
+		await here.choose('int8');
+		models.change(models.entries.filter(({ id }) => id === 'pocket'));
+		expect(here.chosen.value).toBe('int8');
+	});
+
+	it('of the one that is chosen already frees nothing', async () => {
+		const { here, models } = hereOf(new Shelves());
+		await here.forPerson().load(nothing, never());
+		await here.choose('pocket');
+		expect([models.loaded(), here.engine.value.state]).toEqual([['pocket'], 'ready']);
 	});
 });

@@ -108,18 +108,19 @@ async function check(
 	return { who, key: present ? formatDid(key) : '', valid, present };
 }
 
-type Plain = string | number | boolean | null;
+type Plain = string | number | boolean;
 
 /** Every field by its path, bytes as hex, links as text: what an export and the sheet's last section show. */
 function plain(value: unknown, path = ''): Record<string, Plain> {
 	if (value instanceof Uint8Array) return { [path]: toHex(value) };
 	const cid = asLink(value);
 	if (cid !== undefined) return { [path]: cid.toString() };
-	if (typeof value === 'object' && value !== null) {
-		const entries = Object.entries(value).map(([name, inner]) => plain(inner, path === '' ? name : `${path}.${name}`));
+	if (typeof value === 'object') {
+		// A checked body holds no null: what may be missing is absent.
+		const entries = Object.entries(value as object).map(([name, inner]) =>
+			plain(inner, path === '' ? name : `${path}.${name}`)
+		);
 		return Object.assign({}, ...entries) as Record<string, Plain>;
 	}
-	return {
-		[path]: typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null
-	};
+	return { [path]: value as Plain };
 }
