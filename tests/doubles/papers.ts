@@ -11,6 +11,7 @@ import { commitNonce, jobBid, seedOf, type JobBid } from '#lib/protocol/bid.ts';
 import { acknowledgement, checkpoint, type Acknowledgement, type Checkpoint } from '#lib/protocol/checkpoint.ts';
 import { toHex } from '#lib/protocol/encode.ts';
 import { seal, sealBytes, type Signed } from '#lib/protocol/envelope.ts';
+import { Refusal } from '#lib/protocol/errors.ts';
 import { DEFAULT_POLICY } from '#lib/protocol/policy.ts';
 import { executionReceipt, receiptCountersignature, type ExecutionReceipt } from '#lib/protocol/receipt.ts';
 import { reattachJob, type ReattachJob } from '#lib/protocol/reattach.ts';
@@ -30,18 +31,33 @@ export interface PapersChange {
 	readonly sameAccount?: boolean;
 }
 
-/** A channel that takes everything and brings nothing. */
-export function silentChannel(peer: string) {
+/** A channel that takes everything, and brings what it is told to: a message, its end, or that it broke. */
+export function channelTo(peer: string) {
 	const sent: Uint8Array[] = [];
 	const state = { aborted: 0, closed: 0 };
+	const items: (Uint8Array | Refusal | 'end')[] = [];
+	let wake: () => void = () => undefined;
+	const tell = (item: (typeof items)[number]) => {
+		items.push(item);
+		wake();
+	};
+	const next = async (): Promise<IteratorResult<Uint8Array>> => {
+		while (items.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+		const item = items.shift() as (typeof items)[number];
+		if (item instanceof Refusal) throw item;
+		return item === 'end' ? { done: true, value: undefined } : { done: false, value: item };
+	};
 	const channel: Channel = {
 		peer,
 		send: async (message) => void sent.push(message),
-		messages: { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }) },
+		messages: { [Symbol.asyncIterator]: () => ({ next }) },
 		close: async () => void state.closed++,
-		abort: () => void state.aborted++
+		abort: () => {
+			state.aborted++;
+			tell(new Refusal('channel-closed'));
+		}
 	};
-	return Object.assign(channel, { sent, state });
+	return Object.assign(channel, { sent, state, tell });
 }
 
 /** What both sides hold once the job is assigned. */
@@ -134,7 +150,7 @@ export class Papers {
 			assignment,
 			seed: seedOf(job, epoch, originatorNonce, nonce),
 			seedFrom: { epoch, originatorNonce, executorNonce: nonce },
-			channel: silentChannel(executor.peer),
+			channel: channelTo(executor.peer),
 			inbox: new Inbox<JobMail>(clock),
 			deadlineAt: clock.monotonic() + this.policy.deadlineMs,
 			startedFrom: 0,

@@ -7,13 +7,13 @@ import { Line, type Said } from '#lib/node/line.ts';
 import { assignJob } from '#lib/protocol/assignment.ts';
 import { seal } from '#lib/protocol/envelope.ts';
 import { chainStart } from '#lib/protocol/frame.ts';
-import { silentChannel, type Papers } from './papers.ts';
+import { channelTo, type Papers } from './papers.ts';
 
 /** The `n`th job of `papers`, assigned from `peer`. */
 export async function seat(papers: Papers, n: number, peer: string, epoch = 1) {
 	const job = new Uint8Array(16).fill(n);
 	const assignment = await seal(assignJob, { ...papers.assignment.body, job, epoch }, papers.key);
-	const channel = silentChannel(peer);
+	const channel = channelTo(peer);
 	const chain = chainStart(assignment.bodyBytes);
 	const line = new Line(channel, { tokens: 0, chain });
 	const told = { stops: 0 };

@@ -6,7 +6,7 @@ import { cidOf } from '#lib/protocol/encode.ts';
 import { read } from '#lib/protocol/envelope.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
 import { jobStatus } from '#lib/protocol/status.ts';
-import { Papers, silentChannel } from '../doubles/papers.ts';
+import { Papers, channelTo } from '../doubles/papers.ts';
 import { seat } from '../doubles/seats.ts';
 
 const never = async () => new Promise<boolean>(() => undefined);
@@ -40,7 +40,7 @@ async function running() {
 	const request = (change: Parameters<Papers['request']>[0] = {}, by = papers.key) =>
 		papers.request({ job, assignment: cid, chain: mine.chain, ...change }, by);
 	const back = async (change: Parameters<Papers['request']>[0] = {}, by = papers.key, peer = papers.asker.peer) => {
-		const channel = silentChannel(peer);
+		const channel = channelTo(peer);
 		const inbox = new Inbox<JobMail>(papers.clock);
 		const code = await kept.reattach(await request(change, by), channel, inbox).catch(codeOf);
 		return { channel, inbox, code };
@@ -98,7 +98,7 @@ describe('who comes back', () => {
 
 	it('twice at once: the higher number has it', async () => {
 		const { kept, request, papers, mine } = await running();
-		const [first, second] = [silentChannel(papers.asker.peer), silentChannel(papers.asker.peer)];
+		const [first, second] = [channelTo(papers.asker.peer), channelTo(papers.asker.peer)];
 		const come = async (attempt: number, channel: typeof first) =>
 			kept.reattach(await request({ attempt }), channel, new Inbox(papers.clock)).catch(codeOf);
 		expect(await Promise.all([come(1, first), come(2, second)])).toEqual(['replayed', undefined]);
@@ -108,7 +108,7 @@ describe('who comes back', () => {
 
 	it('while the job ends: it is told that there is none', async () => {
 		const { kept, request, papers, mine } = await running();
-		const channel = silentChannel(papers.asker.peer);
+		const channel = channelTo(papers.asker.peer);
 		const coming = kept.reattach(await request(), channel, new Inbox(papers.clock)).catch(codeOf);
 		kept.close(mine);
 		expect(await coming).toBe('expired');
@@ -117,7 +117,7 @@ describe('who comes back', () => {
 
 	it('while the engine goes on: it has what is said meanwhile, once', async () => {
 		const { kept, request, papers, mine } = await running();
-		const channel = silentChannel(papers.asker.peer);
+		const channel = channelTo(papers.asker.peer);
 		const coming = kept.reattach(await request(), channel, new Inbox(papers.clock));
 		await mine.say(1, 7);
 		await coming;

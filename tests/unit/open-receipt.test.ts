@@ -93,9 +93,13 @@ describe('a sealed receipt', () => {
 			...{ who: 'originator', key: formatDid(papers.key.publicKey), valid: false, present: true }
 		});
 		const forger = { publicKey: papers.key.publicKey, sign: stranger.sign };
-		expect(await valid(papers, record(papers, receipt, await papers.countersigned(receipt, forger)))).toEqual([
-			...[true, false]
-		]);
+		// The right signature, said to be another's.
+		const lender = { publicKey: stranger.publicKey, sign: papers.key.sign };
+		for (const by of [forger, lender])
+			expect(await valid(papers, record(papers, receipt, await papers.countersigned(receipt, by)))).toEqual([
+				true,
+				false
+			]);
 	});
 
 	it('that the executor did not sign, or another did in its name, does not hold', async () => {

@@ -23,7 +23,8 @@ const frame = (of: Transcript, count: number, change: Partial<Frame> = {}): Fram
 	...change
 });
 const checkpoint = (of: Transcript, change: Partial<Checkpoint> = {}): Checkpoint => ({
-	...{ job, epoch: of.epoch, assignment, tokens: of.position, chain: of.chain, previous: of.lastCheckpoint },
+	...{ job, epoch: of.epoch, assignment, tokens: of.position, chain: of.chain },
+	...(of.lastCheckpoint === undefined ? {} : { previous: of.lastCheckpoint }),
 	...{ logitsRoot: new Uint8Array(32), issuedAt: 1_800_000_000_000, extensions: {} },
 	...change
 });
@@ -92,7 +93,8 @@ describe('a checkpoint', () => {
 		expect(agreed).toStrictEqual({ ...begun, checked: 14, lastCheckpoint: cid });
 		const next = receive(agreed, frame(agreed, 1));
 		expect(agrees(next)).toBe('heard');
-		expect(agrees(next, { previous: undefined })).toBe('terms-differ');
+		const silent = checkpoint({ ...next, lastCheckpoint: undefined });
+		expect(refusal(() => agree(next, silent, cid))).toBe('terms-differ');
 		expect(agrees(next, { previous: assignment })).toBe('terms-differ');
 		expect(agrees(begun, { previous: cid })).toBe('terms-differ');
 	});

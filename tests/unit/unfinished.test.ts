@@ -159,9 +159,11 @@ describe('a job that another executor had before', () => {
 		expect(shown).toEqual({ tokens: TOKENS, text: 'eight and so on' });
 	});
 
-	it('is refused when the tokens it was given are others than those kept, or more', async () => {
+	it('is refused when the tokens it was given are others than those kept, more, or end within a frame', async () => {
 		expect(await (await left({ assignment: { continueFrom: [5, 6, 8] } })).refusal()).toBe('internal');
 		expect(await (await left({ assignment: { continueFrom: [5, 6, 7, 8, 9, 10, 11] } })).refusal()).toBe('internal');
+		for (const length of [1, 4, 5])
+			expect(await (await left({ assignment: { continueFrom: TOKENS.slice(0, length) } })).refusal()).toBe('internal');
 		expect(await (await left({ assignment: { continueFrom: TOKENS } })).refusal()).toBe('found');
 	});
 
@@ -185,6 +187,8 @@ describe('what the screen kept', () => {
 			const { hired } = await found({ tokens: TOKENS.slice(0, length), text: 'whatever' });
 			expect(hired.resumed.shown).toEqual({ tokens: TOKENS, text: TEXT });
 		}
+		const { hired } = await found({ tokens: TOKENS, text: `${TEXT} and more` });
+		expect(hired.resumed.shown).toEqual({ tokens: TOKENS, text: TEXT });
 		expect(await refusal({ tokens: [5, 7], text: '' })).toBe('internal');
 		expect(await refusal({ tokens: [...TOKENS.slice(0, 5), 11], text: '' })).toBe('internal');
 		expect(await refusal({ tokens: [...TOKENS.slice(0, 5), 11, 12], text: '' })).toBe('internal');
@@ -195,6 +199,8 @@ describe('what the screen kept', () => {
 		const { hired } = await found({ tokens: [...TOKENS, 11], text: `${TEXT} eleven` });
 		expect(hired.resumed.shown).toEqual({ tokens: [...TOKENS, 11], text: `${TEXT} eleven` });
 		expect([hired.resumed.tokens, hired.resumed.text]).toEqual([TOKENS, TEXT]);
+		const twice = await found({ tokens: [...TOKENS, ...TOKENS], text: TEXT + TEXT });
+		expect(twice.hired.resumed.shown.text).toBe(TEXT + TEXT);
 		const second = await left({ assignment: { continueFrom: [5, 6, 7], epoch: 2 } });
 		const more = await second.found({ tokens: [...TOKENS, 11], text: `${TEXT} eleven` });
 		expect(more.hired.resumed.shown).toEqual({ tokens: [...TOKENS, 11], text: 'eight and so on eleven' });
@@ -237,8 +243,10 @@ describe('checkpoints', () => {
 		];
 		for (const each of strangers) await keep(each);
 		const last = await papers.checkpoint(6, { chain: chainAfter(papers, 3) });
-		for (const other of [{ role: 'executor' }, { job: 'other' }] as const) await keep(last, undefined, other);
-		expect((await found()).hired.resumed.transcript.checked).toBe(3);
+		for (const other of [{ role: 'executor' }, { job: 'other' }] as const) {
+			await keep(last, undefined, other);
+			expect((await found()).hired.resumed.transcript.checked).toBe(3);
+		}
 		await keep(await papers.checkpoint(3, { chain: chainAfter(papers, 2), issuedAt: 1_800_000_000_001 }));
 		expect((await found()).hired.resumed.transcript.checked).toBe(3);
 		await keep(last);

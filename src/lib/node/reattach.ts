@@ -52,8 +52,7 @@ export async function* reattach(
 		begun = true;
 		yield { type: 'reattaching', executor: facts(hired.executor) };
 		for (const piece of pieces) if (piece.position >= shown.tokens.length) yield { type: 'words', ...piece };
-		const offer = { heard: hired.executor, reason: 'the only offer' } as const;
-		const ranked = { job: hired.job, choices: [offer], announcements: [hired.job.announcement] };
+		const ranked = { job: hired.job, choices: [], announcements: [hired.job.announcement] };
 		spares = new Spares({ ranked, tried: new Set() }, wish, ports);
 		const back = await comeBack(found, ports, signal).catch((error: unknown) => codeOf(error));
 		const again =

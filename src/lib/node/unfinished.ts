@@ -169,10 +169,10 @@ async function whereItStands(
 ): Promise<Pick<Found, 'acknowledgement'> & { readonly resumed: Kept }> {
 	const { job, epoch, continueFrom, maxTokens } = assignment.body;
 	const start = continueFrom.length;
-	const mine = pieces.filter((piece) => piece.position >= start);
+	const mine = pieces.filter((piece) => piece.position + piece.tokens.length > start);
 	let chain = chainStart(assignment.bodyBytes);
 	let position = start;
-	const chains = new Map([[start, chain]]);
+	const chains = new Map<number, Uint8Array>();
 	for (const piece of mine) {
 		if (piece.position !== position) throw new Refusal('internal', 'a broken record');
 		position += piece.tokens.length;
