@@ -130,6 +130,15 @@ describe('an executor that is there', () => {
 		expect(log).toContainEqual({ event: 'not-reattached', facts: { code: 'expired' } });
 	});
 
+	it('that says itself that it was stopped is not taken for this page that was', async () => {
+		const { come, clock, status, failed, events } = await atExecutor();
+		const coming = come();
+		await clock.pass(0);
+		await status({ state: 'failed', code: 'aborted' });
+		await clock.until(coming);
+		expect([events.at(-1), failed.length]).toEqual([lost('aborted', 3), 1]);
+	});
+
 	it('that says no word counts as lost', async () => {
 		const { come, clock, failed, events } = await atExecutor();
 		await clock.until(come());
@@ -181,7 +190,7 @@ describe('an executor that is not reached', () => {
 
 	it('is not looked for after a stop', async () => {
 		for (const ms of [200, 403]) {
-			const { come, clock, opened, stop, events, failed } = await pageAfter(async () => {
+			const { come, clock, opened, stop, events, failed, log } = await pageAfter(async () => {
 				await clock.sleep(2);
 				throw new Refusal('unreachable');
 			});
@@ -192,6 +201,7 @@ describe('an executor that is not reached', () => {
 			await clock.until(coming);
 			expect([opened.length, events.at(-1), failed]).toEqual([ms > 400 ? 2 : 1, lost('aborted', 3), []]);
 			expect(clock.monotonic() - before).toBeLessThan(3);
+			expect(log).toContainEqual({ event: 'not-reattached', facts: { code: 'aborted' } });
 		}
 	});
 

@@ -129,14 +129,15 @@ async function findAgain({ executor }: Found['hired'], ports: NodePorts, signal:
 		const { addresses } = executor.bid;
 		const channel = await reach(executor.executor, addresses, REACH_ONCE_MS, ports, signal).catch(codeOf);
 		if (typeof channel !== 'string') return channel;
-		if (signal.aborted) throw new Refusal('aborted');
 		if (clock.monotonic() + PAUSE_MS > end) throw new Refusal(channel);
 		await clock.sleep(PAUSE_MS, signal);
 	}
 }
 
+type Why = Required<Pick<Loss, 'code' | 'ours'>>;
+
 /** What an executor leaves that was not found again. */
-function lost(job: HiredJob, { code, ours = false }: Loss, wish: Wish, spares: Spares, ports: NodePorts) {
+function lost(job: HiredJob, { code, ours }: Why, wish: Wish, spares: Spares, ports: NodePorts) {
 	const race = new Race(job, wish, spares, ports, AbortSignal.abort());
 	const [runner] = race.runners;
 	// A page that has just been loaded may have no relay yet: that it reached nobody says nothing of whom it looked for.
