@@ -4,6 +4,7 @@
  * What it may spend is decided by market/admit; what it owes is run by `execute`. It remembers its own bids, so nobody is served on
  * terms it did not offer.
  */
+import { readyInMs, spend, type Allowance, type Pace } from '#lib/market/allowance.ts';
 import type { Engine, EngineReady } from '#lib/ports/engine.ts';
 import type { Channel, PeerId } from '#lib/ports/mesh.ts';
 import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcement.ts';
@@ -14,7 +15,7 @@ import { offer } from '#lib/protocol/model.ts';
 import { advertise } from './advertise.ts';
 import { Desk } from './desk.ts';
 import type { ContributeEvent } from './events.ts';
-import { execute } from './execute.ts';
+import { execute, turnAway } from './execute.ts';
 import { KeptJobs } from './kept.ts';
 import { OpenBids } from './open-bids.ts';
 import type { ExecutorPorts } from './ports.ts';
@@ -52,6 +53,8 @@ export interface ExecutorLoad {
 const MAX_CHANNELS = 32;
 /** Of one node. It has one for each job that runs or waits here, and one more that it opens. */
 const MAX_CHANNELS_PEER = 4;
+/** Channels beyond these that are told so, of all nodes together; when those are used up, more are closed unread, so that a flood has one signature a second. */
+const TURNED_AWAY: Pace = { burst: 8, perMs: 0.001 };
 
 /** States of an engine that lives; one of any other has to be loaded again. */
 const ALIVE: readonly Engine['state'][] = ['ready', 'busy', 'loading'];
@@ -68,6 +71,7 @@ export function contribute(
 	const running = new Map<Promise<void>, PeerId>();
 	const kept = new KeptJobs(ports);
 	const undo: (() => void)[] = [];
+	let turnedAway: Allowance | undefined;
 	let offering: Offering | undefined;
 	let paused = false;
 	/** Says what is offered, until called. */
@@ -123,9 +127,17 @@ export function contribute(
 		return (await tender.directly(wish, peer, offering))?.bytes;
 	};
 
+	const noRoom = (channel: Channel) => {
+		const now = ports.clock.monotonic();
+		if (readyInMs(turnedAway, TURNED_AWAY, 1, now) > 0) return channel.abort();
+		turnedAway = spend(turnedAway, TURNED_AWAY, 1, now);
+		void turnAway(channel, () => desk.retryMs, ports, stopping.signal);
+	};
+
 	const serve = (channel: Channel) => {
 		const ofPeer = [...running.values()].filter((peer) => peer === channel.peer).length;
-		if (stopping.signal.aborted || running.size >= MAX_CHANNELS || ofPeer >= MAX_CHANNELS_PEER) return channel.abort();
+		if (stopping.signal.aborted) return channel.abort();
+		if (running.size >= MAX_CHANNELS || ofPeer >= MAX_CHANNELS_PEER) return noRoom(channel);
 		const work = execute(
 			channel,
 			(wish, account) => hearDirectly(wish, channel.peer, account),

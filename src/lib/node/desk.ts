@@ -100,6 +100,11 @@ export class Desk {
 		return { running: this.#queue.running === undefined ? 0 : 1, queued: this.#queue.waiting.length };
 	}
 
+	/** When somebody for whom there is no place now may find one, ms. */
+	get retryMs(): number {
+		return retryMs(this.#queue, this.#ports.clock.monotonic());
+	}
+
 	/**
 	 * What a job would find; nothing is reserved by asking. A wish does not say whose it is, so what is told is what the best of all who may be
 	 * asking would find: one who is known and had nothing lately. At the assignment everybody is who they are.

@@ -14,7 +14,7 @@ import { nodeCertificate, openCertificate } from '#lib/protocol/certificate.ts';
 import { formatDid, parsePeerId } from '#lib/protocol/did.ts';
 import { equalBytes, type Link } from '#lib/protocol/encode.ts';
 import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcement.ts';
-import { open, peek, seal, type Signed } from '#lib/protocol/envelope.ts';
+import { open, peek, read, seal, type Signed } from '#lib/protocol/envelope.ts';
 import { codeOf, Refusal, retryMsOf } from '#lib/protocol/errors.ts';
 import { MAX_CHANNEL_MESSAGE } from '#lib/protocol/limits.ts';
 import { reattachJob } from '#lib/protocol/reattach.ts';
@@ -24,7 +24,7 @@ import type { AssignJob } from '#lib/protocol/assignment.ts';
 import { deliver, type Terms } from './deliver.ts';
 import type { Desk, Place, Wanted } from './desk.ts';
 import type { ContributeEvent } from './events.ts';
-import { Inbox, pour, type JobMail } from './inbox.ts';
+import { Inbox, pour, within, type JobMail } from './inbox.ts';
 import type { KeptJobs } from './kept.ts';
 import type { OpenBid } from './open-bids.ts';
 import type { ExecutorPorts } from './ports.ts';
@@ -79,6 +79,26 @@ export async function execute(
 		tell({ type: 'refused', code: codeOf(error) });
 		channel.abort();
 	}
+}
+
+/**
+ * Serves a channel for which there is no room: an assignment on it is told `busy` and when to come back, where a channel that is merely closed would
+ * look like a node that was lost. One message is taken and nothing verified, so it costs less than any other channel. Never throws.
+ */
+export async function turnAway(
+	channel: Channel,
+	retryMs: () => number,
+	ports: ExecutorPorts,
+	stopping: AbortSignal
+): Promise<void> {
+	try {
+		const first = channel.messages[Symbol.asyncIterator]().next();
+		const { value } = await within(ports.clock, ASSIGN_MS, 'stalled', first, stopping);
+		await decline(read(assignJob, value).body, new Refusal('busy', 'channels', retryMs()), channel, ports);
+	} catch {
+		// Whoever brings something else, or nothing, is closed without a word, as before it could bring anything.
+	}
+	channel.abort();
 }
 
 /**
