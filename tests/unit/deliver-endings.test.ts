@@ -7,7 +7,7 @@ import { Refusal } from '#lib/protocol/errors.ts';
 import { toHex } from '#lib/protocol/encode.ts';
 import { Inbox, pour, type JobMail } from '#lib/node/inbox.ts';
 import { chainOver, delivery, politeDelivery as polite } from '../doubles/delivery.ts';
-import { typeOf, Wire } from '../doubles/executor.ts';
+import { Wire } from '../doubles/executor.ts';
 
 type Set = Awaited<ReturnType<typeof delivery>>;
 /** The last word of the story, without what is the same in all. */
