@@ -34,6 +34,8 @@ export class Wire implements Channel {
 	onSent: (bytes: Uint8Array) => void = () => undefined;
 	readonly #items: Item[] = [];
 	#wake: () => void = () => undefined;
+	/** How often something was to be sent, whether it went or not. */
+	tries = 0;
 	/** Messages that were taken from it. */
 	taken = 0;
 
@@ -57,6 +59,7 @@ export class Wire implements Channel {
 	}
 
 	async send(bytes: Uint8Array): Promise<void> {
+		this.tries++;
 		if (this.refuses !== undefined) throw new Refusal(this.refuses);
 		if (this.state !== 'open') throw new Refusal('channel-closed');
 		this.sent.push(bytes);

@@ -2,7 +2,6 @@
 import { describe, expect, it } from 'vitest';
 import { KNOWN_LOSS, STRANGER_LOSS, STRANGERS_LOSS } from '#lib/market/askers.ts';
 import { MAX_WAIT_MS } from '#lib/market/queue.ts';
-import type { Place } from '#lib/node/desk.ts';
 import type { Code } from '#lib/protocol/errors.ts';
 import { opened, TAKES_MS } from '../doubles/opened-desk.ts';
 
@@ -113,7 +112,7 @@ describe('what is remembered of an asker', () => {
 
 	/** Known nodes may have two that wait, strangers one. */
 	const known = ({ enter, refused }: ReturnType<typeof opened>, peer: string) => {
-		const places: Place[] = [enter('running'), enter(peer, { maxTokens: 1 })];
+		const places = [enter('running'), enter(peer, { maxTokens: 1 })];
 		const second = refused(peer, { maxTokens: 1 });
 		for (const place of places.reverse()) place.done();
 		return second === 'entered';

@@ -214,7 +214,9 @@ describe('an assignment', () => {
 			return { ...place, learn: (outcome) => learnt.push([wanted, outcome]) };
 		};
 		await set.say(await set.assign());
+		// Nothing is said to one that is gone, not even in vain.
 		expect(set.wire.types.filter((type) => type === 'JobStatusUpdate')).toHaveLength(1);
+		expect(set.wire.tries).toBe(set.wire.sent.length);
 		expect(set.outcome().slice(-2)).toEqual(['ended', 'no-acknowledgement']);
 		const { promptTokens, policy } = set.open.announcement.body;
 		expect(learnt).toEqual([
@@ -240,6 +242,7 @@ describe('an assignment', () => {
 		set.stopping.abort();
 		await set.say(await set.assign());
 		expect([set.word(), learnt, done.length]).toEqual([['refused', 'aborted', undefined], [], 1]);
+		expect([set.outcome(), set.log]).toEqual([['aborted'], []]);
 		expect(set.desk.load).toEqual({ running: 0, queued: 0 });
 	});
 });

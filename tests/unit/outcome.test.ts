@@ -31,9 +31,10 @@ async function sealed(
 it('says what was agreed, by whom it was done, and what came of it', async () => {
 	const predecessors = [cidOf(Uint8Array.of(1)), cidOf(Uint8Array.of(2))];
 	const end = {
-		...{ reason: 'length', promptTokens: 17, cachedTokens: 5, droppedTurns: 2, tokens: 3 },
+		reason: 'length' as const,
+		...{ promptTokens: 17, cachedTokens: 5, droppedTurns: 2, tokens: 3 },
 		...{ prefillMs: 12.5, decodeMs: 99.4 }
-	} as const;
+	};
 	const ending = { status: 'success', code: undefined } as const;
 	const { receipt, terms, run, identity, seals, job, key } = await sealed(
 		{ ending, end },

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { takeTurns } from '#lib/node/turns.ts';
 import type { Clock } from '#lib/ports/clock.ts';
-import type { Engine } from '#lib/ports/engine.ts';
+import type { Engine, GenerateRequest } from '#lib/ports/engine.ts';
+import { codeOf, Refusal } from '#lib/protocol/errors.ts';
 import { answer, codeIn, ENGINE_CASES, request } from '../compliance/engine.ts';
 import { VirtualClock } from '../doubles/clock.ts';
 import { ScriptedEngine } from '../doubles/engine.ts';
@@ -87,6 +88,140 @@ describe('turns', () => {
 		await engine.load(() => undefined, never());
 		await clock.until(noted(job, 'after', ends));
 		expect(ends.at(-1)).toBe('after length');
+	});
+});
+
+describe('a turn', () => {
+	/** An engine whose calls end when a test says so. */
+	function held() {
+		const calls: { readonly name: string; readonly end: () => void }[] = [];
+		const state = { is: 'ready' as Engine['state'], fails: undefined as Error | undefined };
+		const call = async (name: string) => {
+			const gate = Promise.withResolvers<void>();
+			calls.push({ name, end: gate.resolve });
+			await gate.promise;
+			if (state.fails !== undefined) throw state.fails;
+		};
+		const asked: unknown[] = [];
+		const engine = {
+			id: 'held',
+			get state() {
+				return state.is;
+			},
+			load: (...given: unknown[]) => (asked.push(['load', ...given]), Promise.resolve('loaded')),
+			logits: (tokens: number[], signal: AbortSignal) => (
+				asked.push(['logits', tokens, signal]),
+				call('logits').then(() => [tokens])
+			),
+
+			async *generate(given: GenerateRequest, signal: AbortSignal) {
+				asked.push(['generate', given, signal]);
+				await call('generate');
+				return NOTHING;
+			},
+			countTokens: (turns: unknown) => (asked.push(['count', turns]), Promise.resolve(42)),
+			unload: () => (asked.push(['unload']), Promise.resolve())
+		} as unknown as Engine;
+		const of = takeTurns(engine);
+		return { calls, state, asked, person: of('person'), job: of('job') };
+	}
+	const NOTHING = {
+		...{ reason: 'aborted', promptTokens: 0, cachedTokens: 0, droppedTurns: 0, tokens: 0, prefillMs: 0, decodeMs: 0 }
+	};
+	const soon = () => new Promise((resolve) => setImmediate(resolve));
+
+	it('passes everything on as it was given, and what needs no turn waits for none', async () => {
+		const { asked, calls, person, job } = held();
+		const signal = never();
+		const wanted = request({});
+		const first = job.generate(wanted, signal).next();
+		await soon();
+		const report = () => undefined;
+		expect([person.id, await person.load(report, signal), await person.countTokens([]), await person.unload()]).toEqual(
+			[...['held', 'loaded', 42, undefined]]
+		);
+		calls[0]?.end();
+		expect(await first).toEqual({ done: true, value: NOTHING });
+		const read = person.logits([7], signal);
+		await soon();
+		calls[1]?.end();
+		expect(await read).toEqual([[7]]);
+		expect(asked).toEqual([
+			...[['generate', wanted, signal], ['load', report, signal], ['count', []], ['unload'], ['logits', [7], signal]]
+		]);
+	});
+
+	it('is waited for by readings too, one at a time, and given back when one fails', async () => {
+		const { calls, state, person, job } = held();
+		const all = [job.logits([1], never()), person.logits([2], never())].map((work) => codeIn(() => work));
+		await soon();
+		expect(calls).toHaveLength(1);
+		expect(job.state).toBe('busy');
+		state.fails = new Refusal('engine-failed');
+		calls[0]?.end();
+		await soon();
+		expect(calls).toHaveLength(2);
+		calls[1]?.end();
+		expect(await Promise.all(all)).toEqual(['engine-failed', 'engine-failed']);
+		expect(job.state).toBe('ready');
+	});
+
+	it('of one who left is nothing, and a stop after it began takes nobody’s place', async () => {
+		const { calls, asked, person, job } = held();
+		const stop = new AbortController();
+		const running = person.logits([1], stop.signal);
+		const mine = person.logits([2], stop.signal).catch((error: unknown) => codeOf(error));
+		const left = new AbortController();
+		const [gone, waits] = [job.generate(request({}), left.signal).next(), job.logits([3], never())];
+		left.abort();
+		expect(await gone).toEqual({ done: true, value: NOTHING });
+		calls[0]?.end();
+		await running;
+		await soon();
+		// The second runs, the third waits: a stop now is the engine's affair.
+		stop.abort();
+		await soon();
+		expect(calls).toHaveLength(2);
+		calls[1]?.end();
+		await mine;
+		await soon();
+		expect(asked.map((each) => (each as unknown[])[1])).toEqual([[1], [2], [3]]);
+		calls[2]?.end();
+		expect(await waits).toEqual([[3]]);
+		expect(await codeIn(() => person.logits([4], AbortSignal.abort()))).toBe('aborted');
+		expect((await person.generate(request({}), AbortSignal.abort()).next()).value).toEqual(NOTHING);
+		expect(asked).toHaveLength(3);
+	});
+
+	it('is waited for by eight; nobody slips in between one and the next', async () => {
+		const { calls, asked, job } = held();
+		const all = Array.from({ length: 9 }, (_, i) => job.logits([i], never()));
+		expect(await codeIn(() => job.logits([9], never()))).toBe('engine-busy');
+		calls[0]?.end();
+		await all[0];
+		// Asked for in the very moment in which the next begins.
+		const late = job.logits([10], never());
+		for (let i = 1; i <= 9; i++) {
+			await soon();
+			expect(calls).toHaveLength(i + 1);
+			calls[i]?.end();
+		}
+		await Promise.all([...all, late]);
+		expect(asked.map((each) => (each as unknown[])[1])).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 10].map((n) => [n]));
+	});
+
+	it('is not spoken of by an engine that is not ready: its own state is said', async () => {
+		const { state, calls, person, job } = held();
+		for (const is of ['idle', 'loading', 'busy', 'failed'] as const) {
+			state.is = is;
+			expect([person.state, job.state]).toEqual([is, is]);
+		}
+		state.is = 'loading';
+		const running = person.logits([1], never());
+		expect(job.state).toBe('loading');
+		await soon();
+		calls[0]?.end();
+		await running;
 	});
 });
 

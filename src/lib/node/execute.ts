@@ -155,17 +155,18 @@ async function serve(
 	let acknowledged = false;
 	try {
 		const terms = await agreeOn(assignment, channel, take, ports);
-		place = desk.enter(wanted(terms, channel));
-		await waitTurn(place, assignment, channel, inbox, ports, stopping);
+		const mine = desk.enter(wanted(terms, channel));
+		place = mine;
+		await waitTurn(mine, assignment, channel, inbox, ports, stopping);
 		const heard = (event: ContributeEvent) => {
 			// The engine is free now; the receipt may still be on its way.
 			if (event.type === 'ended') {
 				ended = event;
-				place?.done();
+				mine.done();
 			}
 			tell(event);
 		};
-		acknowledged = await deliver(terms, channel, inbox, ports, stopping, heard, kept, () => place?.signedLate());
+		acknowledged = await deliver(terms, channel, inbox, ports, stopping, heard, kept, () => mine.signedLate());
 	} catch (error) {
 		if (ended === undefined) await decline(assignment.body, error, channel, ports);
 		throw error;
