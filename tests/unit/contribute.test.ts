@@ -157,3 +157,17 @@ it('says that it is over when the engine does not come back', async () => {
 		{ type: 'engine-lost', code: 'no-graphics' }
 	]);
 });
+
+it('tells a node that asks for more at once than it may that it is busy: nothing looks like a lost connection', async () => {
+	const world = new World('greedy');
+	const [lender, asker] = [await world.node({ engine: { tokensPerSecond: 20 } }), await world.node()];
+	await world.clock.until(lender.contribution.start());
+	const asks = Array.from({ length: 8 }, () => asker.ask({ minTokens: 60, maxTokens: 60 }));
+	const ends = (await world.clock.until(Promise.all(asks))).map(endOf);
+	expect(ends.filter(({ type }) => type === 'finished').length).toBeGreaterThan(1);
+	for (const end of ends) if (end.type === 'failed') expect(end.code).toBe('busy');
+	const codes = asker.log.flatMap(({ event, facts }) => (event === 'executor-not-hired' ? [facts] : []));
+	expect(codes.length).toBeGreaterThan(0);
+	expect([...new Set(codes.map((each) => JSON.stringify(each)))]).toEqual(['{"code":"busy"}']);
+	await world.clock.until(lender.contribution.stop());
+});

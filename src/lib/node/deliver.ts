@@ -62,7 +62,7 @@ export async function deliver(
 ): Promise<boolean> {
 	const stop = new AbortController();
 	const give = () => stop.abort();
-	stopping.addEventListener('abort', give, { once: true });
+	stopping.addEventListener('abort', give);
 	if (stopping.aborted) give();
 	const { continueFrom } = terms.assignment.body;
 	const line = new Line(channel, { tokens: continueFrom.length, chain: chainStart(terms.assignment.bodyBytes) });

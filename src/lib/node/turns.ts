@@ -52,7 +52,7 @@ export function takeTurns(engine: Engine): (caller: Caller) => Engine {
 					}
 				};
 				waiting.push(mine);
-				signal.addEventListener('abort', leave, { once: true });
+				signal.addEventListener('abort', leave);
 			});
 			if (!begun) return undefined;
 		}

@@ -39,7 +39,7 @@ export async function waitTurn(
 			wake();
 		}
 	);
-	stopping.addEventListener('abort', wake, { once: true });
+	stopping.addEventListener('abort', wake);
 	let said = 0;
 	let sayAt = -Infinity;
 	try {
