@@ -195,3 +195,23 @@ test('every report of a load is told in its order, however long nothing is repor
 	expect(clock.monotonic()).toBe(200_010);
 	expect(clock.waiting).toBe(0);
 });
+
+test('a load that fails after its reader has left is nobody’s unhandled failure', async () => {
+	const unhandled: unknown[] = [];
+	const hear = (reason: unknown) => unhandled.push(reason);
+	process.on('unhandledRejection', hear);
+	const clock = new VirtualClock();
+	const engine = scripted(clock);
+	engine.load = async (tell) => {
+		tell({ stage: 'fetching', loadedBytes: 1, totalBytes: 9, bytesPerSecond: undefined, secondsLeft: undefined });
+		await clock.sleep(100);
+		throw new Refusal('engine-load-failed');
+	};
+	const story = answerHere(ORDINARY_WISH, { engine, clock, random: new SeededRandom('here') }, never);
+	expect((await clock.until(story.next())).value).toMatchObject({ type: 'loading' });
+	await story.return();
+	await clock.pass(200);
+	await new Promise((resolve) => setImmediate(resolve));
+	process.off('unhandledRejection', hear);
+	expect(unhandled).toEqual([]);
+});

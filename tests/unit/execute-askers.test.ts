@@ -165,6 +165,13 @@ describe('one for whom there is no room', () => {
 		expect([turned.state, turned.sent, clock.monotonic(), clock.waiting]).toEqual(['aborted', [], 0, 0]);
 	});
 
+	it('and takes nothing is closed all the same', async () => {
+		const set = await turnedAway('assignment');
+		set.turned.send = () => new Promise(() => undefined);
+		await set.clock.until(set.done);
+		expect([set.turned.state, set.clock.monotonic()]).toEqual(['aborted', 10_000]);
+	});
+
 	it('and who brings nothing for ten seconds is closed, or when lending ends', async () => {
 		const silent = await turnedAway();
 		await silent.clock.pass(9_999);

@@ -210,6 +210,25 @@ describe('a turn', () => {
 		expect(asked.map((each) => (each as unknown[])[1])).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 10].map((n) => [n]));
 	});
 
+	it('is the next one’s from the moment it is given back: whoever asks between two steps of the story waits', async () => {
+		const { calls, asked, job } = held();
+		const all = [job.logits([0], never()), job.logits([1], never())];
+		await soon();
+		calls[0]?.end();
+		for (let step = 2; step < 10; step++) {
+			await Promise.resolve();
+			all.push(job.logits([step], never()));
+		}
+		await soon();
+		expect(calls).toHaveLength(2);
+		for (let i = 1; i < 10; i++) {
+			calls[i]?.end();
+			await soon();
+		}
+		await Promise.all(all);
+		expect(asked.map((each) => (each as unknown[])[1])).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [n]));
+	});
+
 	it('is not spoken of by an engine that is not ready: its own state is said', async () => {
 		const { state, calls, person, job } = held();
 		for (const is of ['idle', 'loading', 'busy', 'failed'] as const) {

@@ -91,13 +91,12 @@ export async function turnAway(
 	ports: ExecutorPorts,
 	stopping: AbortSignal
 ): Promise<void> {
-	try {
-		const first = channel.messages[Symbol.asyncIterator]().next();
-		const { value } = await within(ports.clock, ASSIGN_MS, 'stalled', first, stopping);
+	const tell = async () => {
+		const { value } = await channel.messages[Symbol.asyncIterator]().next();
 		await decline(read(assignJob, value).body, new Refusal('busy', 'channels', retryMs()), channel, ports);
-	} catch {
-		// Whoever brings something else, or nothing, is closed without a word, as before it could bring anything.
-	}
+	};
+	// Whoever brings something else, or nothing, is closed without a word.
+	await within(ports.clock, ASSIGN_MS, 'stalled', tell(), stopping).catch(() => undefined);
 	channel.abort();
 }
 

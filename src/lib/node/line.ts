@@ -59,7 +59,7 @@ export class Line {
 		const last = this.#said.findLast((said) => said.tokens === tokens);
 		if (last !== undefined) this.#base = last;
 		this.#said = this.#said.filter((said) => said.kind === 'end' || said.tokens > tokens);
-		if (this.#gate !== undefined && this.#gate <= tokens) this.#gate = undefined;
+		if ((this.#gate ?? Infinity) <= tokens) this.#gate = undefined;
 		void this.#flush();
 	}
 

@@ -73,7 +73,7 @@ export function takeTurns(engine: Engine): (caller: Caller) => Engine {
 		},
 		get state() {
 			// For a job a waiting person is a busy engine: no bid is made that would have to wait.
-			return engine.state === 'ready' && caller === 'job' && (taken || waiting.length > 0) ? 'busy' : engine.state;
+			return engine.state === 'ready' && caller === 'job' && taken ? 'busy' : engine.state;
 		},
 		load: (onProgress, signal) => engine.load(onProgress, signal),
 		async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<Step, GenerateEnd, void> {
