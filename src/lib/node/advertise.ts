@@ -72,7 +72,8 @@ export function advertise(
 		if (event.type === 'peer-up' || event.type === 'relay-up') newcomers.put(true);
 	});
 	const loop = async (): Promise<void> => {
-		while (!stopping.signal.aborted) {
+		// Until stopped: then the pause ends it.
+		for (;;) {
 			await state().catch((error: unknown) => ports.log('advertise-failed', { code: codeOf(error) }));
 			await newcomers.take(EVERY_MS);
 			await ports.clock.sleep(NEWCOMER_MS, stopping.signal);

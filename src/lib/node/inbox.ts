@@ -49,7 +49,7 @@ export class Inbox<T> {
 	/** The next item, if there is one. */
 	poll(): T | undefined {
 		const item = this.#waiting.shift();
-		if (this.#waiting.length < ROOM) this.#room?.();
+		this.#room?.();
 		return item;
 	}
 
