@@ -112,9 +112,8 @@ export async function within<T>(
 	const late = clock.sleep(ms, wait).then(() => {
 		throw new Refusal(code);
 	});
-	// Whichever of the two comes second may fail unseen.
-	for (const each of [work, late]) each.catch(() => undefined);
 	try {
+		// Whichever of the two comes second may fail unseen: a race hears both.
 		return await Promise.race([work, late]);
 	} finally {
 		done.abort();

@@ -99,7 +99,8 @@ export class NewsTeller {
 	async #tellOn(): Promise<void> {
 		const { clock, random, log } = this.#ports;
 		const { signal } = this.#stopping;
-		for (let wait = FIRST_TELL_MS; !signal.aborted; wait = TELL_EVERY_MS) {
+		// Until stopped: then the sleep ends it.
+		for (let wait = FIRST_TELL_MS; ; wait = TELL_EVERY_MS) {
 			const [chance = 0] = random.bytes(1);
 			await clock.sleep(Math.round(wait * (0.5 + chance / 256)), signal);
 			if (clock.monotonic() - this.#toldAt < wait) continue;
