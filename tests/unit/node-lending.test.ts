@@ -110,3 +110,142 @@ it('limits that cannot be read let no strangers in', async () => {
 	await clock.until(lending.follow(() => undefined));
 	expect(lending.limits.value.onlyPeople).toBe(true);
 });
+
+/** A store whose list of answered jobs is a test's own. */
+const listing = (store: Store, list: () => Promise<readonly AssignedJob[]>): Pick<Store, 'settings' | 'assigned'> => ({
+	settings: store.settings,
+	assigned: { ...store.assigned, list, observe: (listener) => store.assigned.observe(listener) }
+});
+
+it('looks at the clock every fifteen seconds', async () => {
+	const { clock, lending, said, follow } = await device();
+	const now = new Date(clock.now());
+	const minute = 60 * now.getHours() + now.getMinutes();
+	await clock.until(lending.set({ ...DEFAULT_LIMITS, hours: { from: (minute + 1) % 1440, to: minute } }));
+	await clock.pass(51_000);
+	await follow();
+	// The hour began in between: it is seen at the next look.
+	await clock.pass(14_999);
+	expect(said).toEqual(['hours']);
+	await clock.pass(1);
+	expect(said).toEqual(['hours', undefined]);
+});
+
+it('knows the minute of the day by this device’s own time', async () => {
+	for (const atHour of [0, 1, 13, 23]) {
+		const { clock, lending, said, follow } = await device();
+		await clock.pass(new Date(clock.now()).setHours(24 + atHour, 37, 59, 999) - clock.now());
+		const minute = 60 * atHour + 37;
+		await clock.until(lending.set({ ...DEFAULT_LIMITS, hours: { from: minute, to: minute + 1 } }));
+		await follow();
+		await clock.until(lending.set({ ...DEFAULT_LIMITS, hours: { from: minute + 1, to: minute } }));
+		await clock.pass(0);
+		expect(said).toEqual([undefined, 'hours']);
+	}
+});
+
+it('a day begins at midnight, to the millisecond', async () => {
+	const { clock, store, lending, said, follow } = await device();
+	await clock.until(lending.set({ ...DEFAULT_LIMITS, jobsPerDay: 1 }));
+	await clock.pass(new Date(clock.now()).setHours(24, 1, 2, 3) - clock.now());
+	const midnight = clock.now() - 62_003;
+	await store.assigned.put(job('yesterday', midnight - 1));
+	await follow();
+	await store.assigned.put(job('today', midnight));
+	await clock.pass(1);
+	expect(said).toEqual([undefined, 'jobs']);
+});
+
+it('looks up the day’s jobs only where they are limited, and counts none where they cannot be read', async () => {
+	const { clock, store, surroundings } = await device();
+	let looks = 0;
+	const unreadable = listing(store, () => {
+		looks++;
+		return Promise.reject(new Refusal('storage-unavailable'));
+	});
+	const lending = new Lending({ store: unreadable, clock, surroundings });
+	const said: (PauseCause | undefined)[] = [];
+	await clock.until(lending.follow((cause) => said.push(cause)));
+	expect(looks).toBe(0);
+	await clock.until(lending.set({ ...DEFAULT_LIMITS, jobsPerDay: 1 }));
+	await clock.pass(1);
+	expect([looks > 0, said]).toEqual([true, [undefined]]);
+});
+
+it('a slow look at the day’s jobs does not overtake a later pause, and says nothing once it was stopped', async () => {
+	const { clock, store, surroundings } = await device();
+	const slow = listing(store, async () => {
+		await clock.sleep(1_000);
+		return [job('today', clock.now())];
+	});
+	const lending = new Lending({ store: slow, clock, surroundings });
+	await clock.until(lending.set({ ...DEFAULT_LIMITS, jobsPerDay: 2 }));
+	const said: (PauseCause | undefined)[] = [];
+	const stop = await clock.until(lending.follow((cause) => said.push(cause)));
+	await clock.until(lending.set({ ...DEFAULT_LIMITS, jobsPerDay: 1 }));
+	lending.pause(true);
+	await clock.pass(5_000);
+	expect(said).toEqual([undefined, 'jobs', 'person']);
+	lending.pause(false);
+	await clock.pass(500);
+	stop();
+	await clock.pass(60_000);
+	expect(said).toEqual([undefined, 'jobs', 'person']);
+	expect(clock.waiting).toBe(0);
+});
+
+it('each reason is told of, and the same one only once', async () => {
+	const { clock, lending, said, follow } = await device();
+	await follow();
+	lending.pause(true);
+	await clock.pass(60_000);
+	lending.pause(true);
+	await clock.pass(60_000);
+	expect(said).toEqual([undefined, 'person']);
+});
+
+it('a pause ends with the lending; before it, one holds from the start', async () => {
+	const { clock, lending, said, follow } = await device();
+	lending.pause(true);
+	const stop = await follow();
+	expect(said).toEqual(['person']);
+	stop();
+	await follow();
+	expect(said).toEqual(['person', undefined]);
+	await clock.pass(1);
+});
+
+it('stopped, it asks nobody any more', async () => {
+	const { clock, store, surroundings } = await device();
+	let asked = 0;
+	const counted = listing(store, async () => (asked++, []));
+	const lending = new Lending({ store: counted, clock, surroundings });
+	await clock.until(lending.set({ ...DEFAULT_LIMITS, jobsPerDay: 2 }));
+	const stop = await clock.until(lending.follow(() => undefined));
+	stop();
+	const before = asked;
+	surroundings.set({ pluggedIn: true, hidden: true });
+	await store.assigned.put(job('a', clock.now()));
+	await clock.until(lending.set({ ...DEFAULT_LIMITS, jobsPerDay: 3 }));
+	lending.pause(false);
+	await clock.pass(60_000);
+	expect([asked, clock.waiting]).toEqual([before, 0]);
+});
+
+it('keeps limits as they can be read again, with their time', async () => {
+	const { clock, store, lending } = await device();
+	await clock.pass(1_234);
+	const odd = { ...DEFAULT_LIMITS, jobsPerDay: 0.5, more: 1 };
+	await clock.until(lending.set(odd));
+	expect(lending.limits.value).toStrictEqual(DEFAULT_LIMITS);
+	expect(await store.settings.get('lending-limits')).toMatchObject({ id: 'lending-limits', savedAt: clock.now() });
+});
+
+it('of limits that cannot be read the others are the usual ones', async () => {
+	const { clock, store, surroundings } = await device();
+	const refuses = { ...store.settings, get: () => Promise.reject(new Refusal('storage-unavailable')) };
+	const lending = new Lending({ store: { settings: refuses, assigned: store.assigned }, clock, surroundings });
+	expect(lending.limits.value).toStrictEqual(DEFAULT_LIMITS);
+	await clock.until(lending.follow(() => undefined));
+	expect(lending.limits.value).toStrictEqual({ ...DEFAULT_LIMITS, onlyPeople: true });
+});

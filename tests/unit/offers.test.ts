@@ -173,6 +173,13 @@ test('the fastest is first; of equals, the lower PeerId', async () => {
 	expect(executors()).toEqual([fast, ...peers.filter((peer) => peer !== fast && peer !== slow).sort(), slow]);
 });
 
+test('models of one lender that are as fast stand in the order in which it states them', async () => {
+	const { mesh, offers, node, say } = await listener();
+	offers.follow(mesh);
+	await say(await node(3), { models: ['b', 'a', 'c'].map((id) => offering(id)) });
+	expect(offers.list().map(({ model }) => model)).toEqual(['b', 'a', 'c']);
+});
+
 test('who offers is not known before a whole round of statements was listened to, begun at the first', async () => {
 	const { clock, mesh, offers, node, say } = await listener();
 	await clock.pass(60_000);
