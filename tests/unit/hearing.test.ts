@@ -109,7 +109,6 @@ describe('a checkpoint', () => {
 		const [row] = await scene.ports.store.receipts.list();
 		expect(row).toMatchObject({ kind: 'checkpoint', role: 'originator', cid: player.checked, startPosition: 1 });
 		expect([row?.document, row?.counterpart, row?.terms]).toEqual([bytes, said, player.bid.signed.bytes]);
-		// Once is enough.
 		await hearing.acknowledge();
 		expect(player.channel.sent).toHaveLength(1);
 	});

@@ -209,9 +209,10 @@ export class Race {
 	#ask(): void {
 		const { hedge } = this.#first.job.policy;
 		const lost = this.#parts.length;
-		if (this.#joining || this.#signal.aborted || lost > MAX_LOST || this.runners.length > hedge) return;
-		const leader = this.runners[0]?.hired ?? this.#first;
-		const { seedFrom, deadlineAt, startedFrom } = leader;
+		const [leader] = this.runners;
+		if (leader === undefined || this.#joining || this.#signal.aborted) return;
+		if (lost > MAX_LOST || this.runners.length > hedge) return;
+		const { seedFrom, deadlineAt, startedFrom } = leader.hired;
 		const [continueFrom, characters] = [[...this.#shown.tokens], this.#shown.text.length];
 		const from = { seedFrom, deadlineAt, startedFrom, continueFrom, parts: this.#parts };
 		const beginning = { ...from, predecessors: this.#predecessors };
