@@ -101,6 +101,29 @@ describe('reading', () => {
 		expect(seen).toEqual(['none', 'read new']);
 	});
 
+	test('nor does one come through that was asked before a change here and a later reading', async () => {
+		const { setting, gets, puts, changed } = table();
+		const kept = setting.set('mine');
+		puts[0]?.done();
+		await kept;
+		changed();
+		gets[1]?.answer('new');
+		await turn();
+		gets[0]?.answer('old');
+		await turn();
+		expect(setting.value.value).toBe('read new');
+	});
+
+	test('a row that was taken away is no row', async () => {
+		const { setting, gets, changed } = table();
+		gets[0]?.answer('red');
+		await turn();
+		changed();
+		gets[1]?.answer();
+		await turn();
+		expect(setting.value.value).toBe('none');
+	});
+
 	test('a first reading that fails late does not undo what was set meanwhile', async () => {
 		const { setting, gets, puts } = table();
 		void setting.set('mine');

@@ -42,7 +42,7 @@ export class Lending {
 		this.#ports = ports;
 		this.#kept = new SharedSetting({
 			...{ settings: ports.store.settings, now: () => ports.clock.now(), id: SETTING },
-			read: (stored) => (stored === undefined ? DEFAULT_LIMITS : readLimits(stored)),
+			read: readLimits,
 			write: writeLimits,
 			// Whether strangers may be answered is not known then.
 			unread: { ...DEFAULT_LIMITS, onlyPeople: true }

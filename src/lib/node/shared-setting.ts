@@ -54,7 +54,7 @@ export class SharedSetting<T> {
 			await settings.put({ id, savedAt: now(), value: write(value) });
 		} finally {
 			this.#writing--;
-			if (this.#writing === 0 && this.#missed) void this.#read();
+			if (this.#missed) void this.#read();
 		}
 	}
 
