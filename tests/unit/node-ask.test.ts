@@ -210,16 +210,23 @@ describe('an answer', () => {
 	});
 
 	it('may be that it could, later: of people one knows the shortest time counts', async () => {
-		const lenders = [a, b, c];
-		at.stated.offers = lenders.map((lender) => lender.states({ circle: true }));
-		const said = [
-			await a.interest(job, { why: 'busy', readyInMs: 9_000 }),
-			await b.interest(job, { readyInMs: 4_000 }),
-			await c.interest(job, { why: 'busy', readyInMs: 6_000 })
-		];
-		lenders.forEach((lender, i) => then(lender, 10, (wire) => wire.say(said[i]?.bytes as Uint8Array)));
-		expect((await ask()).value).toEqual({ offers: [], enough: false, laterMs: 4_000 });
-		expect([closed(...lenders), codes()]).toEqual([[true, true, true], []]);
+		for (const [readyInMs, soonest] of [
+			[3_000, 3_000],
+			[6_000, 4_000]
+		] as const) {
+			at.ways.opened.length = 0;
+			at.stated.offers = [a, b, c].map((lender) => lender.states({ circle: true }));
+			const [full, loads] = [
+				await a.interest(job, { why: 'busy', readyInMs }),
+				await b.interest(job, { readyInMs: 4_000 })
+			];
+			const now = at.clock.monotonic();
+			then(a, now + 10, (wire) => wire.say(full.bytes));
+			then(b, now + 10, (wire) => wire.say(loads.bytes));
+			then(c, now + 10, (wire) => wire.end());
+			expect((await ask()).value).toEqual({ offers: [], enough: false, laterMs: soonest });
+			expect(closed(a, b, c)).toEqual([true, true, true]);
+		}
 	});
 
 	it('of one that everybody can ask again says nothing of later', async () => {
