@@ -134,6 +134,13 @@ describe('the way of its bid', () => {
 		const { hired } = await assigning({ heard });
 		expect([hired?.channel, hired?.inbox]).toEqual([wire, inbox]);
 		expect([at.ways.opened.length, wire.sent.length, wire.aborted]).toEqual([0, 1, 0]);
+		// One reader: each message comes once, in order.
+		for (const byte of [1, 2, 3]) wire.say(Uint8Array.of(byte));
+		wire.end();
+		await at.clock.pass(0);
+		const mail = [1, 2, 3, 4, 5].map(() => inbox.poll());
+		const messages = [1, 2, 3].map((byte) => ({ type: 'message', bytes: Uint8Array.of(byte) }));
+		expect(mail).toEqual([...messages, { type: 'ended', code: undefined }, undefined]);
 	});
 
 	it('is left when something came over it meanwhile, as its end, and another is opened', async () => {

@@ -232,6 +232,14 @@ it('newcomers are asked before anything is shown when they failed lately', async
 	expect([hired(told), here.prompted(), here.at.ways.wire(here.the(0).peer).sent.length]).toEqual([[0, 1], [0], 2]);
 });
 
+it('who is known is not asked whether it is there, though newcomers are', async () => {
+	here.at.registry.failed(whoBid(await here.offer(2)), 'stalled', 'hiring');
+	here.does(0, { here: 20, ...refuses('declined') });
+	here.does(2, ACCEPTS);
+	const told = await hiring(await here.offers());
+	expect([hired(told), here.prompted(), here.at.ways.wire(here.the(2).peer).sent.length]).toEqual([[2, 2], [0, 2], 1]);
+});
+
 describe('a stop', () => {
 	it('before it hires nobody', async () => {
 		expect(await hiring(await here.offers(), { signal: AbortSignal.abort() })).toMatchObject({
