@@ -46,6 +46,7 @@ export class Wire implements Channel {
 	far: (message: Uint8Array) => void = () => undefined;
 	readonly #waiting: (Uint8Array | { readonly over: Code | undefined })[] = [];
 	#wake: (() => void) | undefined;
+	#read = false;
 
 	constructor(peer: PeerId = 'peer') {
 		this.peer = peer;
@@ -78,16 +79,21 @@ export class Wire implements Channel {
 	}
 
 	readonly messages: AsyncIterable<Uint8Array> = {
-		[Symbol.asyncIterator]: () => ({
-			next: async () => {
-				while (this.#waiting.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
-				const next = this.#waiting.shift() as Uint8Array | { readonly over: Code | undefined };
-				if (next instanceof Uint8Array) return { done: false, value: next };
-				if (next.over !== undefined) throw new Refusal(next.over);
-				return { done: true, value: undefined };
-			}
-		})
+		[Symbol.asyncIterator]: () => {
+			// Of a channel's messages there is a single consumer.
+			if (this.#read) throw new Error('somebody reads this channel already');
+			this.#read = true;
+			return { next: () => this.#next() };
+		}
 	};
+
+	async #next(): Promise<IteratorResult<Uint8Array>> {
+		while (this.#waiting.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
+		const next = this.#waiting.shift() as Uint8Array | { readonly over: Code | undefined };
+		if (next instanceof Uint8Array) return { done: false, value: next };
+		if (next.over !== undefined) throw new Refusal(next.over);
+		return { done: true, value: undefined };
+	}
 
 	#come(item: Uint8Array | { readonly over: Code | undefined }): void {
 		this.#waiting.push(item);
