@@ -46,6 +46,15 @@ describe('the first choice', () => {
 		expect(told.value).toMatchObject({ startedFrom: 0, parts: [], deadlineAt: here.job.policy.deadlineMs });
 	});
 
+	it('is let go when the reader leaves at that news', async () => {
+		here.does(0, ACCEPTS);
+		const tale = hire(await here.offers(), ORDINARY_WISH, here.at.ports, new AbortController().signal);
+		expect((await here.at.clock.until(tale.next())).value).toMatchObject({ type: 'assigned' });
+		expect(here.open()).toEqual([0]);
+		await here.at.clock.until(tale.return(undefined as never));
+		expect(here.open()).toEqual([]);
+	});
+
 	it('goes on after what the wish has already', async () => {
 		here.does(0, ACCEPTS);
 		const signal = new AbortController().signal;

@@ -124,6 +124,8 @@ export async function* hire(
 	let wary = newcomersFail(ports);
 	let knocked = KNOCKED;
 	let { choices } = ranked;
+	/** Whose way is kept, once somebody listens to it. */
+	let taken: SignedBid | undefined;
 	try {
 		for (let tries = 0; tries < MAX_TRIES;) {
 			if (signal.aborted) throw new Refusal('aborted');
@@ -152,8 +154,12 @@ export async function* hire(
 				const hired = yield* queueing(choice.heard.executor, ports, (told) =>
 					assign(job, choice, beginning, wish, ports, signal, patience, told)
 				);
-				yield { type: 'assigned', executor: facts(choice.heard), reason: choice.reason };
-				hangUpAll(answered, hired.executor);
+				try {
+					yield { type: 'assigned', executor: facts(choice.heard), reason: choice.reason };
+					taken = hired.executor;
+				} finally {
+					if (taken === undefined) hired.channel.abort();
+				}
 				return hired;
 			} catch (error) {
 				if (signal.aborted) throw new Refusal('aborted');
@@ -167,11 +173,9 @@ export async function* hire(
 				choices = rest();
 			}
 		}
-	} catch (error) {
-		hangUpAll(answered);
-		throw error;
+	} finally {
+		hangUpAll(answered, taken);
 	}
-	hangUpAll(answered);
 	// Who was full may have room later.
 	for (const executor of full) tried.delete(executor);
 	throw laterMs === undefined ? last : new Refusal('busy', 'executor', laterMs);
