@@ -176,7 +176,7 @@ describe('a channel poured into an inbox', () => {
 
 	test('a channel that broke ends with its code', async () => {
 		const inbox = new Inbox<JobMail>(new VirtualClock());
-		 
+
 		const messages = async function* (): AsyncGenerator<Uint8Array> {
 			throw new Refusal('peer-lost');
 		};
