@@ -107,6 +107,7 @@ test('an invitation: made, opened by its link, signed and shown before anything 
 	expect((await stage.health())['connections']).toBe(1);
 	await card.getByRole('button', { name: 'Use it' }).click();
 	await expect.poll(async () => (await stage.health())['connections'], { timeout: 15_000 }).toBe(2);
+	await expect(guest.page).toHaveURL(/#\/$/);
 
 	const spoiled = `${link.slice(0, -9)}${link.at(-9) === 'A' ? 'B' : 'A'}${link.slice(-8)}`;
 	await guest.page.goto(`${stage.url}#${spoiled.split('#')[1] ?? ''}`);

@@ -1,8 +1,7 @@
-/** A page that is reloaded while somebody else answers it, on the built app with real tabs and a real relay; one that crashes: tests/full/reattach.e2e.ts. */
-import { expect, test } from 'playwright/test';
-import { lastAnswer, log, replays, shownTokens } from './answer.ts';
-import { listen, LONG, readsOn } from './reading-on.ts';
-import { answered, contribute, openStage, send, type Stage } from './stage.ts';
+/** A page that is reloaded while somebody else answers it, on the built app with real tabs and a real relay; one that crashes, and a second tab: tests/full/reattach.e2e.ts. */
+import { test } from 'playwright/test';
+import { readsOn } from './reading-on.ts';
+import { openStage, type Stage } from './stage.ts';
 
 let stage: Stage;
 test.beforeEach(async ({ browser }) => {
@@ -15,27 +14,3 @@ test.afterEach(async () => {
 
 test('the asking tab is reloaded in mid-answer: the next page reads on, and the answer is whole', () =>
 	readsOn(stage, 'reloaded'));
-
-test('a second tab of the profile does not take the answer, and can stop nothing of it; closed, the first one’s answer goes on there', async () => {
-	const [asker, executor] = [await stage.person(LONG), await stage.person()];
-	await contribute(executor.page);
-	await send(asker.page, 'Tell me about the plains', 'The mesh');
-	await expect.poll(() => shownTokens(asker.page), { intervals: [20] }).toBeGreaterThan(30);
-	const second = await asker.context.newPage();
-	const said = listen(second, Date.now());
-	await second.goto(stage.url + LONG);
-	await second
-		.getByRole('link', { name: 'Tell me about the plains' })
-		.or(second.getByRole('button', { name: 'Tell me about the plains' }))
-		.first()
-		.click();
-	await expect(log(second)).toContainText('Another tab is writing this answer…');
-	await expect(second.getByRole('button', { name: 'Stop' })).toHaveCount(0);
-	expect(said).toEqual([]);
-	await asker.page.close({ runBeforeUnload: false });
-	await expect(second.getByRole('button', { name: 'Stop' })).toBeVisible({ timeout: 15_000 });
-	await answered(second);
-	expect((await lastAnswer(second))?.answer).toMatchObject({ status: 'done', by: 'mesh', seams: [] });
-	await replays(second, 400);
-	expect([...asker.errors, ...asker.strays]).toEqual([]);
-});

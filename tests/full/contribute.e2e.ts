@@ -1,7 +1,7 @@
 /** What a contributor sets, on the built app: a limit ends lending by itself, and all of it outlives a reload. */
 import { expect, test } from 'playwright/test';
 import type { AssignedJob } from '#lib/ports/store.ts';
-import { answered, contribute, openStage, send, table, type Stage } from './stage.ts';
+import { answered, contribute, openStage, send, table, type Stage } from '../e2e/stage.ts';
 
 let stage: Stage;
 test.beforeEach(async ({ browser }) => {
