@@ -35,9 +35,13 @@ describe('three times as much is wanted as can be done', () => {
 		}
 	}, 120_000);
 
-	it.runIf(THOROUGH)('a node that asks six times as often has no more than its share, and starves nobody', async () => {
-		isFair(await withGreedy(1, 1), 1);
-	}, 120_000);
+	it.runIf(THOROUGH)(
+		'a node that asks six times as often has no more than its share, and starves nobody',
+		async () => {
+			isFair(await withGreedy(1, 1), 1);
+		},
+		120_000
+	);
 
 	it('wishes that nobody means hold no place: whoever means it is answered', async () => {
 		const world = new World('ghosts');
