@@ -41,7 +41,7 @@ const ENOUGH_ROUNDS = 5;
 /** Tokens of an answer, where nothing is said. */
 const TOKENS = { walk: 200, engines: 128, failover: 200, soak: 40, ui: 1, release: 1, lighthouse: 1 } as const;
 const KINDS = Object.keys(TOKENS) as (keyof typeof TOKENS)[];
-/** Jobs of a soak (issue 4). */
+/** Jobs of a soak. */
 const ENOUGH_JOBS = 2_000;
 
 function options(argv: string[]) {
