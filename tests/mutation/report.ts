@@ -41,7 +41,7 @@ export function report(verdicts: readonly Verdict[], all: number, seed: string):
 	return [
 		`${verdicts.length} of ${all} mutants, drawn with seed ${seed}.`,
 		'',
-		`- noticed by the simulator alone: ${shareWords(simulated(verdicts), verdicts.length)}`,
+		`- noticed by the simulator before any unit test: ${shareWords(simulated(verdicts), verdicts.length)}`,
 		`- noticed by the simulator or a unit test: ${shareWords(noticed(verdicts), verdicts.length)}`,
 		'',
 		'| file | drawn | by the simulator | by either |',

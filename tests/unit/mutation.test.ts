@@ -38,7 +38,7 @@ it('names what nobody noticed, and counts who noticed the rest', () => {
 		...{ by, check: by, timedOut: false, ran: 1, ms: 1 }
 	});
 	const page = report([verdict('1', 'simulator'), verdict('2', 'unit'), verdict('3', undefined)], 9, 'ash');
-	expect(page).toContain(`by the simulator alone: ${shareWords(1, 3)}`);
+	expect(page).toContain(`by the simulator before any unit test: ${shareWords(1, 3)}`);
 	expect(page).toContain(`or a unit test: ${shareWords(2, 3)}`);
 	expect(page).toContain('| `node/hire.ts:3` | LogicalOperator | `a ¦¦ b` | `a && b` |  |');
 	expect(shareWords(0, 0)).toBe('none drawn');
