@@ -3,7 +3,7 @@
  *
  * node scripts/test.mjs            all stages
  * node scripts/test.mjs unit e2e   only these stages
- * node scripts/test.mjs --full     a second build to compare, and the long end-to-end tests of tests/full, as well
+ * node scripts/test.mjs --full     a second build to compare, the long end-to-end tests of tests/full, and every case where others take a few (tests/thorough.ts), as well
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';

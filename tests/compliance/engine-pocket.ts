@@ -28,9 +28,10 @@ export function roots({ steps }: Answer): string[] {
 	return starts.map((start) => hex(merkleRoot(steps.slice(start, start + 32).map(logitsLeaf))));
 }
 
-/** Of the model's own vectors those with no more tokens than this, where `npm test` has seen the rest in Node already. */
+/** A vector is short with no more tokens than this; `npm test` sees the others in Node. */
 const SHORT_TOKENS = 100;
 
+/** `short`: of the model's own vectors only the short ones, unless this is a thorough run. */
 export function pocketCases(weights: 'q4' | 'fp32', vectors: 'all' | 'short' = 'all'): readonly EngineCase[] {
 	return [
 		{

@@ -1,6 +1,6 @@
 /**
  * States that a person may get into, each brought about for real on the built app, and a picture of each: what is said, and that the one
- * thing it offers is there. `npm run screens` keeps the pictures in docs/screens, where README.md says which states are missing and why.
+ * thing it offers is there. docs/screens/README.md says how the pictures there are made anew, and which states are missing and why.
  */
 import { expect, test, type Page } from 'playwright/test';
 import { serve } from '../../scripts/serve.ts';

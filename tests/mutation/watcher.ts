@@ -57,7 +57,11 @@ export class Watcher {
 			stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
 			env: { ...process.env, NODE_OPTIONS: '' }
 		});
-		await once(child, 'message');
+		const stop = new AbortController();
+		const gone = once(child, 'exit', { signal: stop.signal }).then(() => {
+			throw new Error('the process that runs the tests ended before it was ready');
+		});
+		await Promise.race([once(child, 'message', { signal: stop.signal }), gone]).finally(() => stop.abort());
 		this.#child = child;
 		return child;
 	}
