@@ -15,6 +15,9 @@ export default defineConfig({
 		// Tests say where chance and time come from; a test that depends on the order of files is a broken test.
 		sequence: { shuffle: { files: true, tests: false } },
 		maxWorkers: 2,
+		// No module keeps state (tests/house.test.ts), so files may share what they import: a sixth of the time.
+		isolate: false,
+		setupFiles: ['tests/fresh.ts'],
 		testTimeout: 20_000,
 		passWithNoTests: false
 	}

@@ -233,7 +233,10 @@ export async function createTab(): Promise<App> {
 			setInterval(refresh, REFRESH_MS);
 			refresh();
 		})();
-		joining.catch(() => (joining = undefined));
+		joining.catch(() => {
+			joining = undefined;
+			meshState.set({ ...meshState.value, state: 'off' });
+		});
 		return joining;
 	}
 

@@ -7,10 +7,8 @@ import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcemen
 import { assignJob, jobCancel, type AssignJob, type JobCancel } from '#lib/protocol/assignment.ts';
 import { commitNonce, jobBid, seedOf, type JobBid } from '#lib/protocol/bid.ts';
 import { acknowledgement, checkpoint, type Acknowledgement } from '#lib/protocol/checkpoint.ts';
-import { decodeCanonical } from '#lib/protocol/encode.ts';
 import { read, seal, sealBytes, type Signed } from '#lib/protocol/envelope.ts';
 import { Refusal, type Code } from '#lib/protocol/errors.ts';
-import { MAX_CHANNEL_MESSAGE } from '#lib/protocol/limits.ts';
 import { offer } from '#lib/protocol/model.ts';
 import { DEFAULT_POLICY, publicPart } from '#lib/protocol/policy.ts';
 import { executionReceipt, receiptCountersignature } from '#lib/protocol/receipt.ts';
@@ -19,9 +17,8 @@ import { openStore } from '#lib/store/store.ts';
 import { SeededRandom } from './chance.ts';
 import { VirtualClock } from './clock.ts';
 import { ScriptedEngine, type ScriptedEngineInit } from './engine.ts';
+import { FarEnd, typeOf } from './far-end.ts';
 import { Seals } from './seals.ts';
-
-type Item = { readonly bytes: Uint8Array } | { readonly ended: Code | undefined };
 
 /** One end of a channel; the test is the other. */
 export class Wire implements Channel {
@@ -32,12 +29,9 @@ export class Wire implements Channel {
 	refuses: Code | undefined;
 	/** Called with each message when it was sent. */
 	onSent: (bytes: Uint8Array) => void = () => undefined;
-	readonly #items: Item[] = [];
-	#wake: () => void = () => undefined;
+	readonly messages = new FarEnd();
 	/** How often something was to be sent, whether it went or not. */
 	tries = 0;
-	/** Messages that were taken from it. */
-	taken = 0;
 
 	constructor(peer: string) {
 		this.peer = peer;
@@ -50,12 +44,12 @@ export class Wire implements Channel {
 
 	/** The far end says it. */
 	hear(bytes: Uint8Array): void {
-		this.#put({ bytes });
+		this.messages.says(bytes);
 	}
 
 	/** The far end closes in good order, or the channel breaks with a code. */
 	end(code?: Code): void {
-		this.#put({ ended: code });
+		this.messages.ends(code);
 	}
 
 	async send(bytes: Uint8Array): Promise<void> {
@@ -72,33 +66,8 @@ export class Wire implements Channel {
 
 	abort(): void {
 		this.state = 'aborted';
-		this.#put({ ended: 'channel-closed' });
+		this.messages.ends('channel-closed');
 	}
-
-	readonly messages: AsyncIterable<Uint8Array> = {
-		[Symbol.asyncIterator]: () => ({
-			next: async () => {
-				while (this.#items.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
-				const item = this.#items.shift() as Item;
-				if ('bytes' in item) {
-					this.taken++;
-					return { done: false, value: item.bytes };
-				}
-				if (item.ended !== undefined) throw new Refusal(item.ended);
-				return { done: true, value: undefined };
-			}
-		})
-	};
-
-	#put(item: Item): void {
-		this.#items.push(item);
-		this.#wake();
-	}
-}
-
-/** The type of a message on a channel, signed or a frame. */
-export function typeOf(bytes: Uint8Array): string {
-	return (decodeCanonical(bytes, MAX_CHANNEL_MESSAGE) as { readonly type: string }).type;
 }
 
 export interface ExecutorInit {

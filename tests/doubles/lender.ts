@@ -7,7 +7,7 @@ import type { Code } from '#lib/protocol/errors.ts';
 import { offer } from '#lib/protocol/model.ts';
 import { jobStatus } from '#lib/protocol/status.ts';
 import type { Channel } from '#lib/ports/mesh.ts';
-import { typeOf } from './executor.ts';
+import { typeOf } from './far-end.ts';
 import type { World } from './node.ts';
 
 /** A word to a wish: a bid, that it is full, that it has to load first. */

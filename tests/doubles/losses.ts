@@ -2,7 +2,6 @@
 import { expect } from 'vitest';
 import type { OriginateEvent } from '#lib/node/events.ts';
 import type { Wish } from '#lib/node/app.ts';
-import { decodeCanonical } from '#lib/protocol/encode.ts';
 import { read } from '#lib/protocol/envelope.ts';
 import { executionReceipt, type ExecutionReceipt } from '#lib/protocol/receipt.ts';
 import type { ExecutionPolicy } from '#lib/protocol/policy.ts';
@@ -10,7 +9,6 @@ import { ScriptedEngine, type ScriptedEngineInit } from './engine.ts';
 import type { Meddle } from './network.ts';
 import { answerOf, endOf, ORDINARY_WISH, World, type TestNode } from './node.ts';
 
-export const typeOf = (bytes: Uint8Array) => (decodeCanonical(bytes, 1e6) as { type?: string }).type;
 type HandedOver = Extract<OriginateEvent, { type: 'handed-over' }>;
 export const handedOver = (events: readonly OriginateEvent[]) =>
 	events.filter((event): event is HandedOver => event.type === 'handed-over');

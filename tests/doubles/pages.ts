@@ -73,11 +73,11 @@ export async function atExecutor(bid = {}) {
 	const status = async (change: Partial<JobStatusUpdate> = {}) => {
 		const nonce = change.state === undefined ? { executorNonce: papers.nonce } : {};
 		const word = { job, epoch, state: 'accepted' as const, ...nonce, issuedAt: clock.now() };
-		channel.tell((await seal(jobStatus, { ...word, extensions: {}, ...change }, papers.executor.node)).bytes);
+		channel.messages.says((await seal(jobStatus, { ...word, extensions: {}, ...change }, papers.executor.node)).bytes);
 		await clock.pass(0);
 	};
 	const frame = async (sequence: number, position: number, tokens: number[], text: string) => {
-		channel.tell(encodeFrame({ job, epoch, sequence, position, tokens, text }));
+		channel.messages.says(encodeFrame({ job, epoch, sequence, position, tokens, text }));
 		await clock.pass(0);
 	};
 	return { ...page, channel, status, frame };

@@ -1,6 +1,6 @@
 /** The signed papers of one job between an asker and an executor, as the two hand them to each other, and the ports to read them with. */
 import type { AnnouncedJob } from '#lib/node/announce.ts';
-import type { HiredJob } from '#lib/node/hire.ts';
+import type { HiredJob } from '#lib/node/hired-job.ts';
 import { Inbox, type JobMail } from '#lib/node/inbox.ts';
 import type { ExecutorPorts } from '#lib/node/ports.ts';
 import type { Channel } from '#lib/ports/mesh.ts';
@@ -11,12 +11,12 @@ import { commitNonce, jobBid, seedOf, type JobBid } from '#lib/protocol/bid.ts';
 import { acknowledgement, checkpoint, type Acknowledgement, type Checkpoint } from '#lib/protocol/checkpoint.ts';
 import { toHex } from '#lib/protocol/encode.ts';
 import { seal, sealBytes, type Signed } from '#lib/protocol/envelope.ts';
-import { Refusal } from '#lib/protocol/errors.ts';
 import { DEFAULT_POLICY } from '#lib/protocol/policy.ts';
 import { executionReceipt, receiptCountersignature, type ExecutionReceipt } from '#lib/protocol/receipt.ts';
 import { reattachJob, type ReattachJob } from '#lib/protocol/reattach.ts';
 import { SAMPLES } from '../fixtures/messages.ts';
 import { VirtualClock } from './clock.ts';
+import { FarEnd } from './far-end.ts';
 import { Seals } from './seals.ts';
 import { Shelves } from './shelves.ts';
 
@@ -31,33 +31,20 @@ export interface PapersChange {
 	readonly sameAccount?: boolean;
 }
 
-/** A channel that takes everything, and brings what it is told to: a message, its end, or that it broke. */
+/** A channel that takes everything; what comes over it is for the test to say. */
 export function channelTo(peer: string) {
 	const sent: Uint8Array[] = [];
 	const state = { aborted: 0, closed: 0 };
-	const items: (Uint8Array | Refusal | 'end')[] = [];
-	let wake: () => void = () => undefined;
-	const tell = (item: (typeof items)[number]) => {
-		items.push(item);
-		wake();
-	};
-	const next = async (): Promise<IteratorResult<Uint8Array>> => {
-		while (items.length === 0) await new Promise<void>((resolve) => (wake = resolve));
-		const item = items.shift() as (typeof items)[number];
-		if (item instanceof Refusal) throw item;
-		return item === 'end' ? { done: true, value: undefined } : { done: false, value: item };
-	};
-	const channel: Channel = {
-		peer,
-		send: async (message) => void sent.push(message),
-		messages: { [Symbol.asyncIterator]: () => ({ next }) },
+	const messages = new FarEnd();
+	return {
+		...{ peer, sent, state, messages },
+		send: async (message: Uint8Array) => void sent.push(message),
 		close: async () => void state.closed++,
 		abort: () => {
 			state.aborted++;
-			tell(new Refusal('channel-closed'));
+			messages.ends('channel-closed');
 		}
-	};
-	return Object.assign(channel, { sent, state, tell });
+	} satisfies Channel & Record<string, unknown>;
 }
 
 /** What both sides hold once the job is assigned. */

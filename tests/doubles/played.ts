@@ -5,7 +5,7 @@
 import { announce, type AnnouncedJob } from '#lib/node/announce.ts';
 import type { Wish } from '#lib/node/app.ts';
 import type { SignedBid } from '#lib/node/bidding.ts';
-import type { HiredJob, Resumed } from '#lib/node/hire.ts';
+import type { HiredJob, Resumed } from '#lib/node/hired-job.ts';
 import { Inbox, type JobMail } from '#lib/node/inbox.ts';
 import type { NodePorts } from '#lib/node/ports.ts';
 import type { Identity } from '#lib/ports/keys.ts';
@@ -15,7 +15,7 @@ import { jobAnnouncement, type JobAnnouncement } from '#lib/protocol/announcemen
 import { assignJob, commit, jobCancel, type AssignJob } from '#lib/protocol/assignment.ts';
 import { commitNonce, jobBid, seedOf, type JobBid } from '#lib/protocol/bid.ts';
 import { acknowledgement, checkpoint, type Checkpoint } from '#lib/protocol/checkpoint.ts';
-import { cidOf, decodeCanonical, type Link } from '#lib/protocol/encode.ts';
+import { cidOf, type Link } from '#lib/protocol/encode.ts';
 import { read, seal, type Signed } from '#lib/protocol/envelope.ts';
 import { Refusal, type Code } from '#lib/protocol/errors.ts';
 import { chainNext, chainStart, encodeFrame, type Frame } from '#lib/protocol/frame.ts';
@@ -24,6 +24,7 @@ import { executionReceipt, type ExecutionReceipt } from '#lib/protocol/receipt.t
 import { jobStatus } from '#lib/protocol/status.ts';
 import { SAMPLES } from '../fixtures/messages.ts';
 import { SeededRandom } from './chance.ts';
+import { FarEnd, typeOf } from './far-end.ts';
 import { ORDINARY_WISH, World, type NodeOptions, type TestNode } from './node.ts';
 
 const SAMPLE = SAMPLES.find(({ kind }) => kind.type === jobBid.type)?.body as JobBid;
@@ -41,8 +42,7 @@ export class PlayedChannel implements Channel {
 	aborted = false;
 	/** Hears each message as it is sent; what it returns or throws becomes of the sending. */
 	onSend: (bytes: Uint8Array) => Promise<void> | void = () => undefined;
-	readonly #items: (Uint8Array | { readonly end: Code | undefined })[] = [];
-	#wake: () => void = () => undefined;
+	readonly messages = new FarEnd();
 
 	constructor(peer: PeerId) {
 		this.peer = peer;
@@ -65,48 +65,32 @@ export class PlayedChannel implements Channel {
 	}
 
 	says(bytes: Uint8Array): void {
-		this.#items.push(bytes);
-		this.#wake();
+		this.messages.says(bytes);
 	}
 
 	ends(end?: Code): void {
-		this.#items.push({ end });
-		this.#wake();
+		this.messages.ends(end);
 	}
 
 	/** What it was told, by kind. */
 	get told(): readonly string[] {
-		return this.sent.map(kindOf);
+		return this.sent.map(typeOf);
 	}
 
 	/** Why it was asked to stop. */
 	get cancels(): readonly string[] {
 		return this.sent
-			.filter((bytes) => kindOf(bytes) === jobCancel.type)
+			.filter((bytes) => typeOf(bytes) === jobCancel.type)
 			.map((bytes) => read(jobCancel, bytes).body.reason);
 	}
 
 	/** Checkpoints that were acknowledged to it. */
 	get acknowledged(): readonly string[] {
 		return this.sent
-			.filter((bytes) => kindOf(bytes) === acknowledgement.type)
+			.filter((bytes) => typeOf(bytes) === acknowledgement.type)
 			.map((bytes) => read(acknowledgement, bytes).body.checkpoint.toString());
 	}
-
-	readonly messages: AsyncIterable<Uint8Array> = {
-		[Symbol.asyncIterator]: () => ({
-			next: async () => {
-				while (this.#items.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
-				const item = this.#items.shift() as Uint8Array | { readonly end: Code | undefined };
-				if (item instanceof Uint8Array) return { done: false, value: item };
-				if (item.end !== undefined) throw new Refusal(item.end);
-				return { done: true, value: undefined };
-			}
-		})
-	};
 }
-
-export const kindOf = (bytes: Uint8Array): string => (decodeCanonical(bytes, 1e6) as { type: string }).type;
 
 /** Where a played executor begins. */
 export interface Begun {
@@ -241,7 +225,7 @@ export class Player {
 
 	#when(kind: string, does: (bytes: Uint8Array) => Promise<void>): this {
 		const before = this.channel.onSend;
-		this.channel.onSend = (bytes) => (kindOf(bytes) === kind ? does(bytes) : before(bytes));
+		this.channel.onSend = (bytes) => (typeOf(bytes) === kind ? does(bytes) : before(bytes));
 		return this;
 	}
 

@@ -14,13 +14,14 @@ import type { Random } from '#lib/ports/random.ts';
 import { assignJob } from '#lib/protocol/assignment.ts';
 import { commitNonce, jobBid, jobInterest, type JobBid, type JobInterest } from '#lib/protocol/bid.ts';
 import { read, seal, type Signed } from '#lib/protocol/envelope.ts';
-import { codeOf, Refusal, retryMsOf, type Code } from '#lib/protocol/errors.ts';
+import { codeOf, retryMsOf, type Code } from '#lib/protocol/errors.ts';
 import type { OfferedModel } from '#lib/protocol/model.ts';
 import { DEFAULT_POLICY, type ExecutionPolicy } from '#lib/protocol/policy.ts';
 import { jobStatus, type JobStatusUpdate } from '#lib/protocol/status.ts';
 import type { Topic } from '#lib/protocol/topic.ts';
 import { SeededRandom } from './chance.ts';
 import { VirtualClock } from './clock.ts';
+import { FarEnd } from './far-end.ts';
 import { ORDINARY_WISH } from './node.ts';
 import { Seals } from './seals.ts';
 
@@ -44,9 +45,7 @@ export class Wire implements Channel {
 	closing: () => Promise<void> = () => Promise.resolve();
 	/** The far end hears a message. */
 	far: (message: Uint8Array) => void = () => undefined;
-	readonly #waiting: (Uint8Array | { readonly over: Code | undefined })[] = [];
-	#wake: (() => void) | undefined;
-	#read = false;
+	readonly messages = new FarEnd();
 
 	constructor(peer: PeerId = 'peer') {
 		this.peer = peer;
@@ -60,12 +59,12 @@ export class Wire implements Channel {
 
 	/** The far end says something. */
 	say(bytes: Uint8Array): void {
-		this.#come(bytes);
+		this.messages.says(bytes);
 	}
 
 	/** The far end closes in good order, or is lost. */
 	end(over?: Code): void {
-		this.#come({ over });
+		this.messages.ends(over);
 	}
 
 	close(): Promise<void> {
@@ -75,29 +74,7 @@ export class Wire implements Channel {
 
 	abort(): void {
 		this.aborted++;
-		this.#come({ over: 'channel-closed' });
-	}
-
-	readonly messages: AsyncIterable<Uint8Array> = {
-		[Symbol.asyncIterator]: () => {
-			// Of a channel's messages there is a single consumer.
-			if (this.#read) throw new Error('somebody reads this channel already');
-			this.#read = true;
-			return { next: () => this.#next() };
-		}
-	};
-
-	async #next(): Promise<IteratorResult<Uint8Array>> {
-		while (this.#waiting.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
-		const next = this.#waiting.shift() as Uint8Array | { readonly over: Code | undefined };
-		if (next instanceof Uint8Array) return { done: false, value: next };
-		if (next.over !== undefined) throw new Refusal(next.over);
-		return { done: true, value: undefined };
-	}
-
-	#come(item: Uint8Array | { readonly over: Code | undefined }): void {
-		this.#waiting.push(item);
-		this.#wake?.();
+		this.messages.ends('channel-closed');
 	}
 }
 

@@ -1,8 +1,9 @@
 /** One end of a channel of a move, of which a test is the other end: what was said on it, in order, and whatever comes over it. */
 import type { Agreement } from '#lib/ports/agreement.ts';
 import type { Channel } from '#lib/ports/mesh.ts';
-import { Refusal, type Code } from '#lib/protocol/errors.ts';
+import type { Code } from '#lib/protocol/errors.ts';
 import { decodeMove, encodeMove, MOVE_KEY_BYTES, type MoveMessage } from '#lib/protocol/move.ts';
+import { FarEnd } from './far-end.ts';
 
 /** A channel that is read by the story and written by a test, or the other way round. */
 export class Wire implements Channel {
@@ -11,8 +12,7 @@ export class Wire implements Channel {
 	readonly did: (MoveMessage | 'close' | 'abort')[] = [];
 	/** Until it resolves nothing is taken; a rejection is a channel that broke. */
 	takes: Promise<void> = Promise.resolve();
-	readonly #coming: (() => IteratorResult<Uint8Array, undefined>)[] = [];
-	#wake: (() => void) | undefined;
+	readonly messages = new FarEnd();
 
 	constructor(peer: string) {
 		this.peer = peer;
@@ -37,38 +37,14 @@ export class Wire implements Channel {
 		this.did.push('abort');
 	}
 
-	readonly messages: AsyncIterable<Uint8Array> = {
-		[Symbol.asyncIterator]: () => ({
-			next: async () => {
-				while (this.#coming.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
-				return (this.#coming.shift() as () => IteratorResult<Uint8Array, undefined>)();
-			}
-		})
-	};
-
 	/** The other side says this. */
 	say(...messages: readonly (MoveMessage | Uint8Array)[]): void {
-		for (const message of messages) {
-			const value = message instanceof Uint8Array ? message : encodeMove(message);
-			this.#come(() => ({ done: false, value }));
-		}
+		for (const message of messages) this.messages.says(message instanceof Uint8Array ? message : encodeMove(message));
 	}
 
-	/** The other side closes. */
-	end(): void {
-		this.#come(() => ({ done: true, value: undefined }));
-	}
-
-	/** The channel breaks. */
-	break(code: Code): void {
-		this.#come(() => {
-			throw new Refusal(code);
-		});
-	}
-
-	#come(next: () => IteratorResult<Uint8Array, undefined>): void {
-		this.#coming.push(next);
-		this.#wake?.();
+	/** The other side closes, or the channel breaks with a code. */
+	end(over?: Code): void {
+		this.messages.ends(over);
 	}
 }
 

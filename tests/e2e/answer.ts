@@ -24,7 +24,7 @@ export const shownTokens = (page: Page) =>
  * The same model in this process, given the receipt's seed and the prompt, must draw the very tokens that were shown: a lost, doubled or
  * changed token, a wrong seed or a wrong position cannot pass.
  */
-export async function replays(page: Page, minTokens = 200): Promise<void> {
+export async function replays(page: Page, minTokens: number): Promise<void> {
 	const answer = await lastAnswer(page);
 	if (answer?.answer === undefined) throw new Error('no answer kept');
 	const record = (await table<ReceiptRecord>(page, 'receipts')).find((each) => each.cid === answer.answer?.receipt);

@@ -105,9 +105,12 @@ test('an invitation: made, opened by its link, signed and shown before anything 
 	await expect(card).toContainText('calls themselves “Ada”');
 	await expect(card).toContainText('which you have not met before');
 	expect((await stage.health())['connections']).toBe(1);
+	const born = await guest.page.evaluate(() => performance.timeOrigin);
 	await card.getByRole('button', { name: 'Use it' }).click();
 	await expect.poll(async () => (await stage.health())['connections'], { timeout: 15_000 }).toBe(2);
 	await expect(guest.page).toHaveURL(/#\/$/);
+	// Had the page been loaded anew, the connection would be another.
+	expect(await guest.page.evaluate(() => performance.timeOrigin)).toBe(born);
 
 	const spoiled = `${link.slice(0, -9)}${link.at(-9) === 'A' ? 'B' : 'A'}${link.slice(-8)}`;
 	await guest.page.goto(`${stage.url}#${spoiled.split('#')[1] ?? ''}`);

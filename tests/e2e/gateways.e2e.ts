@@ -3,6 +3,7 @@ import { expect, test } from 'playwright/test';
 import { blocksOf, startBlockGateway, type BlockGateway } from '../doubles/block-gateway.ts';
 import { startNamedGateway, type NamedGateway } from '../doubles/named-gateway.ts';
 import { signedBuild, type Files } from '../doubles/signed-build.ts';
+import { formsOr } from './forms.ts';
 import { nameGateways, notice, noticed, settled, shown } from './released.ts';
 
 let one: Files;
@@ -36,10 +37,9 @@ async function atAddress(work: (address: NamedGateway) => Promise<void>): Promis
 	}
 }
 
-for (const [which, by] of [
-	['pathUrl', 'byPath'],
-	['subdomainUrl', 'bySubdomain']
-] as const) {
+const BY = { pathUrl: 'byPath', subdomainUrl: 'bySubdomain' } as const;
+for (const which of formsOr('subdomainUrl')) {
+	const by = BY[which];
 	test(`${which}: an address that lies and dies in mid-load; gateways of which one lies and one dies give the rest`, async ({
 		context
 	}) => {

@@ -27,6 +27,11 @@ test('on plain http the strip says so, and a message is answered all the same', 
 		await send(page, 'What is Fireweed?', 'This device');
 		await answered(page);
 		await expect(page.getByRole('log')).toContainText('browser tabs');
+		// Its button leads on without loading the app anew: here nothing would be left of the conversation.
+		const born = await page.evaluate(() => performance.timeOrigin);
+		await page.getByRole('region', { name: 'Notice' }).getByRole('button').first().click();
+		await expect(page.getByRole('heading', { name: 'Share this app' })).toBeVisible();
+		expect(await page.evaluate(() => performance.timeOrigin)).toBe(born);
 		expect(errors).toEqual([]);
 	} finally {
 		await browser.close();

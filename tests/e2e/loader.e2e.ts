@@ -6,6 +6,7 @@ import { startNamedGateway } from '../doubles/named-gateway.ts';
 import { signedBuild, type Files, type SignedBuildInit } from '../doubles/signed-build.ts';
 import { notice, noticed, settled, shown } from './released.ts';
 import pinned from '../fixtures/loader.json' with { type: 'json' };
+import { formsOr } from './forms.ts';
 
 test('the bytes of the loader are the pinned ones', async () => {
 	const script = await readFile('build/service-worker.js', 'utf8');
@@ -52,7 +53,7 @@ test.beforeAll(async () => {
 	one = await build('one', 5, 'old');
 });
 
-for (const which of ['pathUrl', 'subdomainUrl'] as const) {
+for (const which of formsOr('subdomainUrl')) {
 	test(`${which}: another loader comes with a signed release, takes over at once, keeps what runs, and then starts the new release`, async ({
 		context
 	}) => {

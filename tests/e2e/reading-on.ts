@@ -1,11 +1,13 @@
 /** Seen from both sides: a page goes in the midst of an answer that somebody else makes, and the next page of the profile reads on. */
 import { expect, type Page } from 'playwright/test';
 import type { AssignedJob, OriginatedJob, ReceiptRecord } from '#lib/ports/store.ts';
+import { THOROUGH } from '../thorough.ts';
 import { lastAnswer, log, replays, shownTokens } from './answer.ts';
 import { answered, contribute, send, table, type Stage } from './stage.ts';
 
 /** Several seconds of words, and more than an executor makes for somebody who is away. */
-export const LONG = '?minTokens=400';
+const TOKENS = THOROUGH ? 400 : 250;
+export const LONG = `?minTokens=${TOKENS}`;
 
 /** What a page tells developers, with the time since `from`. */
 export function listen(page: Page, from: number): string[] {
@@ -53,7 +55,7 @@ export async function readsOn(stage: Stage, way: 'reloaded' | 'crashed'): Promis
 
 	const answer = (await lastAnswer(page))?.answer;
 	expect(answer).toMatchObject({ status: 'done', by: 'mesh', seams: [] });
-	await replays(page, 400);
+	await replays(page, TOKENS);
 	// Computed once, by one executor, for one receipt that both hold.
 	const receipts = await table<ReceiptRecord>(page, 'receipts');
 	expect(receipts.map(({ kind }) => kind)).toEqual(['sealed']);

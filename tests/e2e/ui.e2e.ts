@@ -210,6 +210,14 @@ test('typing is possible before the tab runs, and a message sent then is answere
 	await expect(log(page)).toContainText('This device');
 });
 
+test('a tab opened behind another, which is given no frames, starts all the same', async ({ page }) => {
+	await page.addInitScript(() => {
+		globalThis.requestAnimationFrame = () => 0;
+	});
+	await page.goto(`${site.url}#/settings`);
+	await expect(page.getByText('Others know this tab as')).toBeVisible();
+});
+
 test('crisis, danger and health get the fixed text, at once and by name', async ({ page }) => {
 	await page.goto(site.url);
 	for (const prompt of [

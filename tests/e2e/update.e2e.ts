@@ -2,6 +2,7 @@
 import { expect, test } from 'playwright/test';
 import { startNamedGateway, type NamedGateway } from '../doubles/named-gateway.ts';
 import { signedBuild, type Files, type SignedBuildInit } from '../doubles/signed-build.ts';
+import { formsOr } from './forms.ts';
 import { noticed, notice, settled, shown } from './released.ts';
 
 const BUILD = 'build';
@@ -27,7 +28,7 @@ async function onGateway(
 	}
 }
 
-for (const which of ['pathUrl', 'subdomainUrl'] as const) {
+for (const which of formsOr('pathUrl')) {
 	test(`${which}: a newer release is offered with who signed it, starts when asked, and an older tab goes on`, async ({
 		context
 	}) => {

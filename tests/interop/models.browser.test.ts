@@ -4,6 +4,7 @@ import type { BrowserContext, CDPSession, Page } from 'playwright';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { LibraryRecord, Role } from '#lib/engine/library/record.ts';
 import { MODELS_CASES } from '../compliance/models.ts';
+import { THOROUGH } from '../thorough.ts';
 import { ask, opened, outcomeOf, startModelsRig, type ModelsRig } from './models-rig.ts';
 import { pocketFile, repositories, SMALL_NAMES } from './models-repository.ts';
 import type { Lie } from './models-server.ts';
@@ -31,6 +32,9 @@ async function tab(init: Parameters<typeof ask<'open'>>[2] = {}): Promise<Page> 
 	await ask(page, 'open', init);
 	return page;
 }
+
+/** In test:full only. What a download does by itself is also tried in Node (tests/unit/library-*.test.ts). */
+const also = test.runIf(THOROUGH);
 
 describe('the suite', () => {
 	const one: { profile?: BrowserContext; page?: Page } = {};
@@ -148,7 +152,7 @@ describe('a download that does not go through', () => {
 		expect(await entry(page, id)).toMatchObject({ kept: 'whole', fit: { fits: true } });
 	});
 
-	test('the tab is closed in the middle, another goes on', async () => {
+	also('the tab is closed in the middle, another goes on', async () => {
 		const page = await tab();
 		const id = await looked(page);
 		await hangHalfway(page, id);
@@ -234,7 +238,7 @@ describe('several tabs', () => {
 		expect(rangesOfWeights()).toHaveLength(2);
 	});
 
-	test('the one that downloads is closed, the other goes on in its place', async () => {
+	also('the one that downloads is closed, the other goes on in its place', async () => {
 		const one = await tab();
 		const two = await tab();
 		const id = await looked(one);
@@ -246,7 +250,7 @@ describe('several tabs', () => {
 		expect(rangesOfWeights()).toEqual(['bytes=0-', expect.stringMatching(FROM_THREE_MILLION)]);
 	});
 
-	test('one deletes what the other downloads', async () => {
+	also('one deletes what the other downloads', async () => {
 		const one = await tab();
 		const two = await tab();
 		const id = await looked(one);
@@ -281,7 +285,7 @@ describe('no room', () => {
 		expect(await fetched(page, id)).toBe('done');
 	});
 
-	test('found out while writing: what came stays, and it goes on when there is room', async () => {
+	also('found out while writing: what came stays, and it goes on when there is room', async () => {
 		const page = await tab();
 		const id = await looked(page);
 		const work = await hangHalfway(page, id);
@@ -317,7 +321,7 @@ describe('what was kept and changed since', () => {
 		expect((await entry(page, id))?.kept).toBe('partly');
 	});
 
-	test('a server that has other weights by now does not replace those that were seen first', async () => {
+	also('a server that has other weights by now does not replace those that were seen first', async () => {
 		const page = await tab();
 		const id = await looked(page);
 		expect(await fetched(page, id)).toBe('done');
@@ -339,7 +343,7 @@ describe('what was kept and changed since', () => {
 		expect(await ask(page, 'disk')).toEqual({});
 	});
 
-	test('deleted while it loads: the load is refused, and it can be had again', async () => {
+	also('deleted while it loads: the load is refused, and it can be had again', async () => {
 		const page = await tab();
 		const id = await looked(page);
 		const work = await hangHalfway(page, id);
@@ -352,7 +356,7 @@ describe('what was kept and changed since', () => {
 });
 
 describe('what is looked at', () => {
-	test('data beside the graph is found by what the graph calls it, fetched, and the model answers', async () => {
+	also('data beside the graph is found by what the graph calls it, fetched, and the model answers', async () => {
 		const page = await tab();
 		const id = await looked(page, `${rig().server.origin}/acme/cut/`);
 		expect(await entry(page, id)).toMatchObject({ precision: 'q4', name: 'cut' });
@@ -361,7 +365,7 @@ describe('what is looked at', () => {
 		expect(opened(await ask(page, 'answer', id, 'What is the capital of France?'))).toContain('Paris');
 	});
 
-	test('of several weights the smaller one whose answers can be checked; another by its own address', async () => {
+	also('of several weights the smaller one whose answers can be checked; another by its own address', async () => {
 		const page = await tab();
 		const both = opened(await ask(page, 'look', `${rig().server.origin}/acme/both/tree/main`));
 		expect(both).toMatchObject({ precision: 'q4', name: 'both' });
@@ -380,7 +384,7 @@ describe('what is looked at', () => {
 		expect(asked.filter(({ cookie, referer }) => cookie !== undefined || referer !== undefined)).toEqual([]);
 	});
 
-	test('servers without HEAD, without lengths, without ranges', async () => {
+	also('servers without HEAD, without lengths, without ranges', async () => {
 		const page = await tab();
 		for (const kind of ['no-head', 'no-length', 'no-ranges'] as const) {
 			rig().server.tell({ file: '', kind });

@@ -2,6 +2,7 @@ import type { BrowserContext, Page } from 'playwright';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ANSWER_WITHIN_MS } from '#lib/store/leader.ts';
 import { STORE_CASES } from '../compliance/store.ts';
+import { THOROUGH } from '../thorough.ts';
 import type { StorePage } from './store.page.ts';
 import { startRig, type Rig } from './store.rig.ts';
 
@@ -33,16 +34,20 @@ beforeEach(async () => {
 });
 afterEach(() => up.profile?.close());
 
-describe.each(['device', 'memory'] as const)('the suite in Chromium (%s)', (keep) => {
-	test.each(STORE_CASES.filter((one) => keep === 'device' || !one.shared))(
-		'$name',
-		async ({ name }) => {
-			const tab = await rig().tab(profile());
-			await ask(tab, 'runCase', name, keep);
-		},
-		60_000
-	);
-});
+// In memory the same runs in Node as well (tests/unit/store.test.ts).
+describe.each(THOROUGH ? (['device', 'memory'] as const) : (['device'] as const))(
+	'the suite in Chromium (%s)',
+	(keep) => {
+		test.each(STORE_CASES.filter((one) => keep === 'device' || !one.shared))(
+			'$name',
+			async ({ name }) => {
+				const tab = await rig().tab(profile());
+				await ask(tab, 'runCase', name, keep);
+			},
+			60_000
+		);
+	}
+);
 
 async function openTabs(count: number): Promise<Page[]> {
 	const tabs: Page[] = [];

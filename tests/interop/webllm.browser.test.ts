@@ -11,6 +11,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { rows } from '../compliance/engine-rows.ts';
 import type { harness as Harness, Setup } from '../fixtures/webllm/page.ts';
 import { fnv } from '../fixtures/webllm/spies.ts';
+import { THOROUGH } from '../thorough.ts';
 import { LIBRARY_FILE, listOf, modelAt, modelFolder, SHARDS, tensorsOf, type Folder } from './webllm-model.ts';
 import type { WebllmModel } from '#workers/messages.ts';
 import { openWebllmPage, type Lie, type WebllmPage } from './webllm-page.ts';
@@ -75,7 +76,9 @@ describe('the port', () => {
 	// One model for them all, so that a loaded engine is shared; a faulty one has a model of its own.
 	let shared: WebllmModel | undefined;
 	const every = { corrupt: 0, junk: 0, starved: 0, full: 0, kill: 0, lose: 0, heal: 0 };
-	for (const { name, run, reason } of rows('webllm', { faults: every } as never)) {
+	// Turn about with the model that is built in (engine.browser.test.ts) where a minute counts.
+	const suite = rows('webllm', { faults: every } as never);
+	for (const { name, run, reason } of THOROUGH ? suite : suite.filter((_, i) => i % 2 === 0)) {
 		if (run === undefined) it.skip(`${name} (${reason})`, () => {});
 		else
 			it(
@@ -167,7 +170,7 @@ describe('files', () => {
 			LIBRARY_FILE
 		]
 	];
-	it.each(lies)(
+	it.each(THOROUGH ? lies : lies.filter((_, i) => i % 3 === 0))(
 		'refuses %s when no other mirror has it, and keeps nothing of it',
 		async (_, lie, code, file) => {
 			web.serve({ a: GOOD }, [lie]);
@@ -350,11 +353,12 @@ describe('a download', () => {
 });
 
 describe('libraries and devices', () => {
-	it.each([
+	const libraries = [
+		['skewed', 'self-test-failed'],
 		['foreign', 'model-unsupported'],
-		['no-decode', 'model-unsupported'],
-		['skewed', 'self-test-failed']
-	] as const)(
+		['no-decode', 'model-unsupported']
+	] as const;
+	it.each(THOROUGH ? libraries : libraries.slice(0, 2))(
 		'refuses a library that is %s',
 		async (manner, code) => {
 			const folder = modelFolder(manner);
@@ -402,10 +406,11 @@ describe('libraries and devices', () => {
 		PATIENCE_MS
 	);
 
-	it.each([
+	const accidents = [
 		['lose', 'device-lost'],
 		['starve', 'out-of-memory']
-	] as const)(
+	] as const;
+	it.each(THOROUGH ? accidents : accidents.slice(0, 1))(
 		'says so when the device is gone in the self-test or in mid-answer (%s), and loads again',
 		async (accident, code) => {
 			web.serve({ a: GOOD });

@@ -7,6 +7,8 @@ export default mergeConfig(
 	defineConfig({
 		test: {
 			...{ setupFiles: ['tests/mutation/setup.ts'], maxWorkers: 1, reporters: ['dot'] },
+			// What a file runs as it is imported, it runs: a mutant in it is that file's to notice.
+			isolate: true,
 			// Of its own: checkouts that share their packages would clear away each other's files in the middle of a run.
 			fsModuleCachePath: '.fireweed/vitest-cache'
 		}

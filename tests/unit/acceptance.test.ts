@@ -1,7 +1,7 @@
 /** What an asker takes for an acceptance: the executor's own signed word for this very job, with the nonce it had committed to, in time. */
 import { expect, it } from 'vitest';
 import type { SignedBid } from '#lib/node/bidding.ts';
-import { acceptance } from '#lib/node/hire.ts';
+import { acceptance } from '#lib/node/assign.ts';
 import { Inbox, type JobMail } from '#lib/node/inbox.ts';
 import type { NodePorts } from '#lib/node/ports.ts';
 import type { AssignJob } from '#lib/protocol/assignment.ts';

@@ -76,7 +76,7 @@ describe('channels', () => {
 		expect([set.state.accept, set.state.hear, set.state.observers]).toEqual([undefined, undefined, 0]);
 		const late = new Wire(set.asking.peer);
 		accept?.(late);
-		expect([late.state, late.taken]).toEqual(['aborted', 0]);
+		expect([late.state, late.messages.taken]).toEqual(['aborted', 0]);
 	});
 });
 

@@ -146,7 +146,7 @@ describe('one for whom there is no room', () => {
 			}
 		]);
 		// Nothing more is read of it.
-		expect([turned.state, turned.taken]).toEqual(['aborted', 1]);
+		expect([turned.state, turned.messages.taken]).toEqual(['aborted', 1]);
 	});
 
 	it.each([['wish'], [Uint8Array.of(1)]] as const)(

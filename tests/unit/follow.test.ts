@@ -2,7 +2,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Again, OriginateEvent } from '#lib/node/events.ts';
 import { follow } from '#lib/node/follow.ts';
-import { facts, type HiredJob } from '#lib/node/hire.ts';
+import { facts } from '#lib/node/hire.ts';
+import type { HiredJob } from '#lib/node/hired-job.ts';
 import type { Left } from '#lib/node/race.ts';
 import { Spares } from '#lib/node/spares.ts';
 import { chainStart } from '#lib/protocol/frame.ts';

@@ -18,7 +18,8 @@ import { executionReceipt } from '#lib/protocol/receipt.ts';
 import { DEFAULT_POLICY, priceOf } from '#lib/protocol/policy.ts';
 import type { Meddle } from '../doubles/network.ts';
 import { answerOf, endOf, ORDINARY_WISH, type TestNode } from '../doubles/node.ts';
-import { askAnd, handedOver, receiptOf, stage, typeOf, unbroken, whole, type Stage } from '../doubles/losses.ts';
+import { askAnd, handedOver, receiptOf, stage, unbroken, whole, type Stage } from '../doubles/losses.ts';
+import { typeOf } from '../doubles/far-end.ts';
 import { SAMPLES } from '../fixtures/messages.ts';
 
 const ways: readonly (readonly [name: string, why: string, lose: (stage: Stage) => void])[] = [

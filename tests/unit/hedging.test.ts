@@ -14,7 +14,8 @@ import { decodeFrame, encodeFrame } from '#lib/protocol/frame.ts';
 import { executionReceipt } from '#lib/protocol/receipt.ts';
 import { jobStatus } from '#lib/protocol/status.ts';
 import { SeededRandom } from '../doubles/chance.ts';
-import { askAnd, handedOver, receiptOf, stage, typeOf, unbroken, whole, type Stage } from '../doubles/losses.ts';
+import { askAnd, handedOver, receiptOf, stage, unbroken, whole, type Stage } from '../doubles/losses.ts';
+import { typeOf } from '../doubles/far-end.ts';
 import { answerOf, endOf, type TestNode } from '../doubles/node.ts';
 
 const HEDGED = { hedge: 1 };

@@ -1,7 +1,8 @@
 /** One of those who bid is hired: who is tried in which order and how long, who is asked first whether it is there, and what is remembered of those who were not. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { whoBid, type RankedJob, type SignedBid } from '#lib/node/bidding.ts';
-import { facts, hire, MAX_TRIES, type HiredJob } from '#lib/node/hire.ts';
+import { facts, hire, MAX_TRIES } from '#lib/node/hire.ts';
+import type { HiredJob } from '#lib/node/hired-job.ts';
 import { Inbox, pour, type JobMail } from '#lib/node/inbox.ts';
 import { assignJob } from '#lib/protocol/assignment.ts';
 import { read } from '#lib/protocol/envelope.ts';

@@ -14,11 +14,10 @@ import { decodeFrame, encodeFrame } from '#lib/protocol/frame.ts';
 import { jobBid } from '#lib/protocol/bid.ts';
 import { DEFAULT_POLICY } from '#lib/protocol/policy.ts';
 import { executionReceipt } from '#lib/protocol/receipt.ts';
+import { typeOf } from '../doubles/far-end.ts';
 import { ScriptedEngine } from '../doubles/engine.ts';
 import type { Meddle } from '../doubles/network.ts';
 import { answerOf, endOf, ORDINARY_WISH, World, type TestNode } from '../doubles/node.ts';
-
-const typeOf = (bytes: Uint8Array) => (decodeCanonical(bytes, 1e6) as { type?: string }).type;
 
 /** Changes the n-th message of a type, leaving all others. */
 function meddleWith(type: string, n: number, change: (bytes: Uint8Array) => readonly Uint8Array[]): Meddle {

@@ -14,6 +14,7 @@ import {
 	type DeviceKeys,
 	type KeysPlatform
 } from '#lib/keys/keys.ts';
+import { materialOfSeed } from '#lib/keys/material.ts';
 import { KNOWN_ANSWERS, provenSubtle } from '#lib/keys/native.ts';
 import { CERTIFICATE_LIFE_MS, nodeCertificate } from '#lib/protocol/certificate.ts';
 import { formatPeerId } from '#lib/protocol/did.ts';
@@ -185,6 +186,29 @@ test('private keys on disk cannot be exported where the browser can prevent it',
 	}
 	expect(account.sealed.box).toHaveLength(32 + 16);
 	await keys.close();
+});
+
+describe('the material of a seed', () => {
+	const seed = new Uint8Array(32).fill(7);
+	const { subtle } = globalThis.crypto;
+	const telling = (jwk: () => Promise<JsonWebKey>) =>
+		({
+			importKey: subtle.importKey.bind(subtle),
+			exportKey: (format: string) => (format === 'jwk' ? jwk() : Promise.reject(new Error('not asked')))
+		}) as unknown as SubtleCrypto;
+
+	test.each([
+		['as the browser tells it', subtle],
+		[
+			'where the browser writes no such keys',
+			telling(() => Promise.reject(new DOMException('no', 'NotSupportedError')))
+		],
+		['where it leaves the public half out', telling(async () => ({ kty: 'OKP' }))],
+		['where it writes something else', telling(async () => ({ x: 'AAAA' }))],
+		['without the browser', undefined]
+	])('has its public key: %s', async (_, place) => {
+		expect((await materialOfSeed(seed, place)).publicKey).toEqual(publicKeyOfSeed(seed));
+	});
 });
 
 describe('certificates', () => {

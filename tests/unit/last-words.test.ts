@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { checkpoint } from '#lib/protocol/checkpoint.ts';
 import { jobCancel } from '#lib/protocol/assignment.ts';
 import { read, seal } from '#lib/protocol/envelope.ts';
-import { askAnd, handedOver, stage, typeOf, whole, type Stage } from '../doubles/losses.ts';
+import { askAnd, handedOver, stage, whole, type Stage } from '../doubles/losses.ts';
+import { typeOf } from '../doubles/far-end.ts';
 import { endOf } from '../doubles/node.ts';
 
 /** A map of no type: ignored, never rejected. */

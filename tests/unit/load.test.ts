@@ -39,17 +39,7 @@ import { Inbox } from '#lib/node/inbox.ts';
 import { OpenBids, MAX_OPEN_BIDS, type OpenBid } from '#lib/node/open-bids.ts';
 import { BID_VALID_MS } from '#lib/node/tender.ts';
 import { toHex, type Link } from '#lib/protocol/encode.ts';
-
-let count = 0;
-const request = (from: string, share: Share = 'known', change: Partial<Request> = {}): Request => ({
-	id: `r${count++}`,
-	rank: 'paid',
-	share,
-	from,
-	workMs: 1_000,
-	until: Infinity,
-	...change
-});
+import { request } from '../fixtures/market.ts';
 
 /** Lets in whoever fits. */
 const filled = (requests: readonly Request[], queue: Queue = EMPTY, now = 0): Queue =>

@@ -17,7 +17,7 @@ import {
 	WAIT_FOR_THEM_MS,
 	WANTED_NEIGHBOURS
 } from '#lib/mesh/neighbours.ts';
-import { peerIdOf, privateKeyOf } from '#lib/mesh/private-key.ts';
+import { privateKeyOf } from '#lib/mesh/private-key.ts';
 import {
 	decodeRecord,
 	encodeRecord,
@@ -35,7 +35,6 @@ import {
 } from '#lib/mesh/pulse.ts';
 import { iceServersOf, MAX_STUN_SERVERS, stunAddressOf } from '#lib/mesh/stun-address.ts';
 import { TICK_MS } from '#lib/mesh/ticker.ts';
-import { formatPeerId } from '#lib/protocol/did.ts';
 import { codeOf, type Code } from '#lib/protocol/errors.ts';
 import { MAX_CHANNEL_MESSAGE } from '#lib/protocol/limits.ts';
 import { freshSigner } from '../doubles/mesh-nodes.ts';
@@ -377,7 +376,6 @@ describe('addresses and the gate', () => {
 test('a signer in libp2p’s dress: same id as ours, signs, and never shows a key', async () => {
 	const signer = freshSigner();
 	const key = privateKeyOf(signer);
-	expect(peerIdOf(signer)).toBe(formatPeerId(signer.publicKey));
 	const signature = await key.sign(Uint8Array.of(1, 2));
 	expect(await key.publicKey.verify(Uint8Array.of(1, 2), signature)).toBe(true);
 	expect(key.equals(privateKeyOf(signer))).toBe(true);

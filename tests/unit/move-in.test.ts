@@ -113,7 +113,7 @@ describe('whoever knocks', () => {
 		const second = await knock(OLD);
 		expect([first.did, second.did, others.map(({ did }) => did)]).toEqual([['abort'], [], [[], [], []]]);
 		// What becomes of the first does not touch the second.
-		first.break('channel-closed');
+		first.end('channel-closed');
 		await clock.pass(0);
 		second.say(HONEST.hello);
 		await clock.pass(0);
@@ -124,7 +124,7 @@ describe('whoever knocks', () => {
 		const { clock, knock } = arriving();
 		await clock.pass(0);
 		const first = await knock('a');
-		for (const name of ['b', 'c', 'd']) (await knock(name)).break('peer-lost');
+		for (const name of ['b', 'c', 'd']) (await knock(name)).end('peer-lost');
 		await clock.pass(0);
 		for (const name of ['e', 'f', 'g']) await knock(name);
 		expect(first.did).toEqual([]);

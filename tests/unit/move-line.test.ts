@@ -71,7 +71,7 @@ describe('expecting', () => {
 		['another message than the next', 'out-of-order', (wire: Wire) => wire.say({ type: 'confirm', tag: TAG })],
 		['bytes that are no message', 'malformed', (wire: Wire) => wire.say(Uint8Array.of(0x60))],
 		['an end', 'channel-closed', (wire: Wire) => wire.end()],
-		['a broken channel', 'peer-lost', (wire: Wire) => wire.break('peer-lost')],
+		['a broken channel', 'peer-lost', (wire: Wire) => wire.end('peer-lost')],
 		['a reason to stop', 'storage-full', (wire: Wire) => wire.say({ type: 'stop', why: 'storage-full' })],
 		['a reason that is not known here', 'internal', (wire: Wire) => wire.say({ type: 'stop', why: 'no such code' })]
 	] as const)('%s is a refusal', async (_, code, comes) => {
@@ -177,7 +177,7 @@ describe('ending', () => {
 		'with a broken channel (%s) nobody is left to tell',
 		async (code) => {
 			const { wire, line: at, end } = line();
-			wire.break(code);
+			wire.end(code);
 			expect([await end(at.throughout(() => at.expect('kept'))), wire.did]).toEqual([code, ['abort']]);
 		}
 	);
@@ -203,7 +203,7 @@ describe('ending', () => {
 	test.each([
 		['closes', (wire: Wire) => wire.end(), ['close']],
 		['says something more', (wire: Wire) => wire.say(KEPT), ['close']],
-		['is lost', (wire: Wire) => wire.break('peer-lost'), ['close', 'abort']]
+		['is lost', (wire: Wire) => wire.end('peer-lost'), ['close', 'abort']]
 	])('in good order it waits until the other side %s', async (_, comes, did) => {
 		const { wire, line: at, end } = line();
 		const ended = at.ended(3_000);

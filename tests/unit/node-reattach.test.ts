@@ -76,7 +76,7 @@ describe('an executor that is there', () => {
 		expect(opened).toEqual([{ peer: papers.executor.peer, addresses: ADDRESSES, at: 0 }]);
 		await status();
 		await frame(3, 3, [8], 'd');
-		channel.tell(new Refusal('peer-lost'));
+		channel.messages.ends('peer-lost');
 		await clock.until(coming);
 		expect(events).toEqual([
 			{ type: 'reattaching', executor: who },

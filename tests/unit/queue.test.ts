@@ -14,12 +14,8 @@ import {
 	type Request,
 	type Share
 } from '#lib/market/queue.ts';
+import { request } from '../fixtures/market.ts';
 
-let count = 0;
-const request = (from: string, share: Share = 'known', change: Partial<Request> = {}): Request => ({
-	...{ id: `${from} ${count++}`, rank: 'paid', share, from, workMs: 1_000, until: Infinity },
-	...change
-});
 const waiting = (requests: readonly Request[], queue: Queue = EMPTY): Queue => ({
 	...queue,
 	waiting: [...queue.waiting, ...requests]

@@ -1,6 +1,6 @@
 /** Whoever answers a job: what is shown of it, what the end of one leaves to the next, and what it costs. */
 import { describe, expect, it, vi } from 'vitest';
-import type { HiredJob, Resumed } from '#lib/node/hire.ts';
+import type { HiredJob, Resumed } from '#lib/node/hired-job.ts';
 import { lossOf, Race, type Loss } from '#lib/node/race.ts';
 import type { Runner } from '#lib/node/runner.ts';
 import { Spares } from '#lib/node/spares.ts';

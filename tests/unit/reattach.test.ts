@@ -5,7 +5,6 @@ import type { OriginateEvent } from '#lib/node/events.ts';
 import { assignJob } from '#lib/protocol/assignment.ts';
 import { acknowledgement } from '#lib/protocol/checkpoint.ts';
 import { read, seal } from '#lib/protocol/envelope.ts';
-import { decodeCanonical } from '#lib/protocol/encode.ts';
 import { decodeFrame, encodeFrame } from '#lib/protocol/frame.ts';
 import { executionReceipt } from '#lib/protocol/receipt.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
@@ -14,11 +13,11 @@ import { reattachJob, type ReattachJob } from '#lib/protocol/reattach.ts';
 import { jobStatus } from '#lib/protocol/status.ts';
 import { KEPT_MS, MAX_KEPT_EACH } from '#lib/node/kept.ts';
 import { overMesh } from '../sim/hostile/channels.ts';
+import { typeOf } from '../doubles/far-end.ts';
 import { ScriptedEngine, type ScriptedEngineInit } from '../doubles/engine.ts';
 import { answerOf, endOf, ORDINARY_WISH, World, type TestNode } from '../doubles/node.ts';
 
 const never = new AbortController().signal;
-const typeOf = (bytes: Uint8Array) => (decodeCanonical(bytes, 1e6) as { type?: string }).type;
 
 async function stage(seed: string, engines: readonly Partial<ScriptedEngineInit>[] = [{}]) {
 	const world = new World(seed);

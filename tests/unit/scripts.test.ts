@@ -42,7 +42,7 @@ describe('the shell page', () => {
 		);
 	});
 
-	test('the first page is fetched with the frame around it: what it imports and its styles, each named once', () => {
+	test('the first page is fetched with the frame around it: what it imports and, before that, its styles, each named once', () => {
 		const manifest = {
 			first: { file: 'a/first.js', imports: ['part', 'known'], css: ['a/first.css'] },
 			part: { file: 'a/part.js', imports: ['first', 'known'], css: ['a/part.css'] },
@@ -51,11 +51,11 @@ describe('the shell page', () => {
 		};
 		const html = preload(page('<link href="./a/known.js" rel="modulepreload">'), manifest, 'first');
 		expect(html.match(/(?<=href=")[^"]+/g)).toEqual([
+			'./a/first.css',
+			'./a/part.css',
 			'./a/known.js',
 			'./a/first.js',
-			'./a/part.js',
-			'./a/first.css',
-			'./a/part.css'
+			'./a/part.js'
 		]);
 		expect(() => preload(page(''), { first: { file: 'x', imports: ['gone'] } }, 'first')).toThrow('gone');
 	});

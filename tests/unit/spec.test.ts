@@ -92,6 +92,7 @@ describe('docs/spec', () => {
 			'bids',
 			'engage',
 			'hire',
+			'assign',
 			'follow',
 			'race',
 			'runner',

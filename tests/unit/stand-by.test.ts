@@ -1,6 +1,6 @@
 /** A second executor beside the first: whom it is asked of, what it is told, and what becomes of those who do not take it. */
 import { describe, expect, it, vi } from 'vitest';
-import type { Beginning } from '#lib/node/hire.ts';
+import type { Beginning } from '#lib/node/hired-job.ts';
 import { Spares } from '#lib/node/spares.ts';
 import { standBy } from '#lib/node/stand-by.ts';
 import { assignJob } from '#lib/protocol/assignment.ts';

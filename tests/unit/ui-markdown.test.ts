@@ -1,12 +1,29 @@
 /** Answers are hostile input: what the reader makes of them may hold no image, no tag, no script, and no link that opens by itself. */
 import fc from 'fast-check';
 import { render } from 'svelte/server';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import Blocks from '#lib/ui/chat/Blocks.svelte';
+import { markdown } from '#lib/ui/chat/markdown-reader.svelte.ts';
 import { GrowingMarkdown, openable, parse, withTurnersShown } from '#lib/ui/chat/markdown.ts';
 
 const html = (text: string): string =>
 	render(Blocks, { props: { blocks: parse(text), onlink: () => {} } }).body.replaceAll(/<!--.*?-->/g, '');
+
+test('until its reader is loaded an answer stands as it was written; then it is read anew, whatever was shown of it', async () => {
+	// Copies of their own: another file may have had the reader loaded.
+	vi.resetModules();
+	const fresh = await import('#lib/ui/chat/markdown.ts');
+	const { markdown } = await import('#lib/ui/chat/markdown-reader.svelte.ts');
+	const growing = new fresh.GrowingMarkdown();
+	const written = '# Title\n\nwords **stressed**';
+	expect(growing.update('# Title')).toEqual([{ kind: 'paragraph', parts: [{ kind: 'text', text: '# Title' }] }]);
+	expect(growing.update(written)).toEqual([{ kind: 'paragraph', parts: [{ kind: 'text', text: written }] }]);
+	await markdown.load();
+	expect(growing.update(written).map(({ kind }) => kind)).toEqual(['heading', 'paragraph']);
+	expect(growing.update(`${written} more`)).toEqual(parse(`${written} more`));
+});
+
+beforeAll(() => markdown.load());
 
 /** All that a rendered answer may consist of. */
 const TAGS = new Set(

@@ -11,7 +11,7 @@ test('names every section by the id of its heading, in the order of the page', (
 	const files = new Map(
 		[...page.matchAll(/import (\w+Section) from '#lib\/([^']+)'/g)].map(([, name = '', file = '']) => [name, file])
 	);
-	const headings = [...page.matchAll(/<(\w+Section) \/>/g)].map(([, name = '']) => {
+	const headings = [...page.matchAll(/Section: (\w+Section) \}/g)].map(([, name = '']) => {
 		const [, id] = /<h2 id="([\w-]+)"/.exec(read(`src/lib/${files.get(name)}`)) ?? [];
 		return id ?? name;
 	});

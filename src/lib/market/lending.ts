@@ -82,6 +82,7 @@ export function readLimits(text: unknown): LendingLimits {
 	};
 }
 
+/** `Object` of what is no object, as null or 5, is one without fields. */
 function parsed(text: unknown): Partial<Record<keyof LendingLimits, unknown>> {
 	try {
 		return Object(typeof text === 'string' ? JSON.parse(text) : undefined) as Partial<

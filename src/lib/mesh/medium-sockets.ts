@@ -4,5 +4,5 @@ import type { Medium } from './medium.ts';
 
 /** Listens on the given multiaddrs, e.g. `/ip4/127.0.0.1/tcp/0/ws`; on none when the list is empty. */
 export function socketMedium(listen: readonly string[]): Medium {
-	return { listen, transports: () => [webSockets()], rtcConnectionsUsed: () => 0 };
+	return { listen, load: async () => () => [webSockets()], rtcConnectionsUsed: () => 0 };
 }

@@ -1,6 +1,4 @@
 /** The medium of a browser tab: WebSockets to relays, WebRTC to everyone else. */
-import { webRTC } from '@libp2p/webrtc';
-import { webSockets } from '@libp2p/websockets';
 import type { Medium } from './medium.ts';
 
 /**
@@ -13,17 +11,20 @@ export function tabMedium(): Medium {
 	let used = 0;
 	return {
 		listen: ['/webrtc'],
-		transports: (iceServers) => [
-			webSockets(),
-			webRTC({
-				// Asked once for each RTCPeerConnection, dialled or accepted: the one place where all of them can be counted.
-				rtcConfiguration: () => {
-					used += 1;
-					return { iceServers: iceServers() };
-				},
-				dataChannel: { maxBufferedAmount: MAX_BUFFERED_BYTES }
-			})
-		],
+		load: async () => {
+			const [{ webSockets }, { webRTC }] = await Promise.all([import('@libp2p/websockets'), import('@libp2p/webrtc')]);
+			return (iceServers) => [
+				webSockets(),
+				webRTC({
+					// Asked once for each RTCPeerConnection, dialled or accepted: the one place where all of them can be counted.
+					rtcConfiguration: () => {
+						used += 1;
+						return { iceServers: iceServers() };
+					},
+					dataChannel: { maxBufferedAmount: MAX_BUFFERED_BYTES }
+				})
+			];
+		},
 		rtcConnectionsUsed: () => used
 	};
 }

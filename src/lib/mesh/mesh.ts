@@ -1,6 +1,5 @@
 /** The Mesh port over libp2p: one node, and the few nouns that keep it alive, wired together. */
-import type { PeerId as Libp2pPeerId } from '@libp2p/interface';
-import { peerIdFromString } from '@libp2p/peer-id';
+import { formatPeerId } from '#lib/protocol/did.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
 import type { Topic } from '#lib/protocol/topic.ts';
 import type { Clock } from '#lib/ports/clock.ts';
@@ -9,14 +8,12 @@ import type { Log } from '#lib/ports/log.ts';
 import type { Channel, Mesh, MeshEvent, Peer, PeerId, Purpose } from '#lib/ports/mesh.ts';
 import type { Random } from '#lib/ports/random.ts';
 import { answerAcquaintances, askAcquaintances, type Acquaintances } from './acquaintance.ts';
-import { FULL_BUCKET, take } from './bucket.ts';
 import { dialDirect, directConnection } from './dial.ts';
 import { Gate, type PagePlace } from './gater.ts';
 import { Links } from './links.ts';
 import type { Medium } from './medium.ts';
-import { NO_CANDIDATES, choose, linked, suggest, tried } from './neighbours.ts';
-import { composeNode, type Composed } from './node.ts';
-import { peerIdOf, privateKeyOf } from './private-key.ts';
+import { Neighbourhood } from './neighbourhood.ts';
+import type { Composed } from './node.ts';
 import { Relays } from './relays.ts';
 import { iceServersOf } from './stun-address.ts';
 import type { Ticker } from './ticker.ts';
@@ -63,29 +60,31 @@ class MeshService implements Libp2pMesh {
 	readonly #gate: Gate;
 	readonly #relays: Relays;
 	readonly #links: Links;
+	readonly #neighbourhood: Neighbourhood;
 	readonly #topics = new Topics();
 	readonly #listeners = new Set<(event: MeshEvent) => void>();
 	readonly #acceptors: Readonly<Record<Purpose, Set<(channel: Channel) => void>>> = {
 		job: new Set(),
 		move: new Set()
 	};
-	#candidates = NO_CANDIDATES;
-	#bucket = FULL_BUCKET;
 	#composed: Composed | undefined;
-	#dialling = false;
+	/** Of the start that holds; another after every stop. */
+	#begun: object | undefined;
 	#acquaintances: Acquaintances = () => Promise.resolve([]);
 
 	constructor(init: MeshInit) {
 		this.#init = init;
-		this.self = peerIdOf(init.signer);
+		this.self = formatPeerId(init.signer.publicKey);
 		this.#gate = new Gate(init.place);
 		const now = (): number => init.clock.monotonic();
+		const chance = () => this.#chance();
+		this.#neighbourhood = new Neighbourhood({ self: this.self, now, chance, log: init.log });
 		this.#relays = new Relays({
 			dial: (address, signal) => this.#started().node.dial(address, { signal }),
 			reserve: (relay, address) => this.#started().reserve(relay, address),
 			gossipReady: (relay) => this.#topics.joinedBy(relay),
 			now,
-			chance: () => this.#chance(),
+			chance,
 			onChange: (address, up) => {
 				this.#emit({ type: up ? 'relay-up' : 'relay-down', address });
 			},
@@ -101,7 +100,7 @@ class MeshService implements Libp2pMesh {
 				this.#relays.onGone(peer);
 			},
 			onDirect: (peer) => {
-				this.#candidates = linked(this.#candidates, peer);
+				this.#neighbourhood.linked(peer);
 			},
 			onChannel: (channel, purpose) => {
 				const acceptors = this.#acceptors[purpose];
@@ -114,13 +113,36 @@ class MeshService implements Libp2pMesh {
 	}
 
 	async start(): Promise<void> {
-		if (this.#composed !== undefined) return;
-		const composed = await composeNode({
-			privateKey: privateKeyOf(this.#init.signer),
-			medium: this.#init.medium,
-			gater: this.#gate.gater(() => this.#afford()),
+		if (this.#begun !== undefined) return;
+		const begun = (this.#begun = {});
+		try {
+			const composed = await this.#compose();
+			// Stopped while it was loaded.
+			if (this.#begun !== begun) return;
+			await this.#run(composed);
+		} catch (error) {
+			if (this.#begun === begun) await this.stop();
+			throw error;
+		}
+	}
+
+	/** The node, not yet started. libp2p is most of a tab's code, so it comes only when a mesh is wanted. */
+	async #compose(): Promise<Composed> {
+		const [{ composeNode }, transports] = await Promise.all([import('./node.ts'), this.#init.medium.load()]).catch(
+			() => {
+				throw new Refusal('relay-unavailable', 'its code did not load');
+			}
+		);
+		return composeNode({
+			signer: this.#init.signer,
+			listen: this.#init.medium.listen,
+			transports,
+			gater: this.#gate.gater(() => this.#neighbourhood.afford()),
 			iceServers: () => iceServersOf(this.#relays.list().map(({ address }) => address))
 		});
+	}
+
+	async #run(composed: Composed): Promise<void> {
 		this.#composed = composed;
 		await this.#links.attach(composed.node);
 		await answerAcquaintances(
@@ -137,6 +159,7 @@ class MeshService implements Libp2pMesh {
 	}
 
 	async stop(): Promise<void> {
+		this.#begun = undefined;
 		const composed = this.#composed;
 		if (composed === undefined) return;
 		this.#composed = undefined;
@@ -187,14 +210,14 @@ class MeshService implements Libp2pMesh {
 	}
 
 	suggest(peer: PeerId, addresses: readonly string[]): void {
-		this.#candidates = suggest(this.#candidates, this.self, peer, addresses, this.#init.clock.monotonic());
+		this.#neighbourhood.suggest(peer, addresses);
 	}
 
 	async meet(peer: PeerId, addresses: readonly string[], signal: AbortSignal): Promise<void> {
-		const { node } = this.#started();
-		const id = readPeerId(peer);
+		const { node, peer: idOf } = this.#started();
+		const id = idOf(peer);
 		if (directConnection(node, id) !== undefined) return;
-		if (!this.#afford()) throw new Refusal('rate-limited');
+		if (!this.#neighbourhood.afford()) throw new Refusal('rate-limited');
 		await dialDirect(node, id, addresses, signal);
 	}
 
@@ -203,7 +226,8 @@ class MeshService implements Libp2pMesh {
 	}
 
 	async askAcquaintances(peer: PeerId, signal: AbortSignal): Promise<readonly Uint8Array[]> {
-		const standing = directConnection(this.#started().node, readPeerId(peer));
+		const { node, peer: idOf } = this.#started();
+		const standing = directConnection(node, idOf(peer));
 		if (standing === undefined) throw new Refusal('unreachable', 'not connected');
 		try {
 			return await askAcquaintances(standing, signal);
@@ -220,8 +244,8 @@ class MeshService implements Libp2pMesh {
 		purpose: Purpose = 'job'
 	): Promise<Channel> {
 		if (signal.aborted) throw new Refusal('aborted');
-		const { node } = this.#started();
-		const id = readPeerId(peer);
+		const { node, peer: idOf } = this.#started();
+		const id = idOf(peer);
 		const standing = directConnection(node, id);
 		if (standing !== undefined) {
 			try {
@@ -263,33 +287,7 @@ class MeshService implements Libp2pMesh {
 	#onTick(): void {
 		this.#links.onTick();
 		this.#relays.onTick();
-		void this.#seekNeighbour();
-	}
-
-	/** Whether one more connection that is not for a job of ours may be made now. */
-	#afford(): boolean {
-		const { bucket, granted } = take(this.#bucket, this.#init.clock.monotonic());
-		this.#bucket = bucket;
-		return granted;
-	}
-
-	/** One dial at a time: neighbours are no hurry, and jobs dial beside it. */
-	async #seekNeighbour(): Promise<void> {
-		const composed = this.#composed;
-		if (composed === undefined || this.#dialling) return;
-		const direct = new Set(this.peers().flatMap(({ id, path }) => (path === 'direct' ? [id] : [])));
-		const now = this.#init.clock.monotonic();
-		const candidate = choose(this.#candidates, direct, now, this.#chance());
-		if (candidate === undefined || !this.#afford()) return;
-		this.#dialling = true;
-		this.#candidates = tried(this.#candidates, candidate.peer, now, this.#chance());
-		try {
-			await dialDirect(composed.node, readPeerId(candidate.peer), candidate.addresses, NEVER);
-		} catch (error) {
-			this.#init.log('neighbour-failed', { reason: error instanceof Error ? error.message : 'unknown' });
-		} finally {
-			this.#dialling = false;
-		}
+		if (this.#composed !== undefined) void this.#neighbourhood.seek(this.#composed, this.peers());
 	}
 
 	#started(): Composed {
@@ -310,17 +308,6 @@ class MeshService implements Libp2pMesh {
 				this.#init.log('mesh-listener-failed', { reason: nameOf(error) });
 			}
 		}
-	}
-}
-
-/** Neighbour dials are ended by their own time-outs. */
-const NEVER = new AbortController().signal;
-
-function readPeerId(text: PeerId): Libp2pPeerId {
-	try {
-		return peerIdFromString(text);
-	} catch {
-		throw new Refusal('unreachable', 'not a peer id');
 	}
 }
 

@@ -3,16 +3,20 @@ import { noise } from '@libp2p/noise';
 import { circuitRelayTransport, type CircuitRelayTransportComponents } from '@libp2p/circuit-relay-v2';
 import type { GossipSub } from '@libp2p/gossipsub';
 import { identify, identifyPush, type Identify, type IdentifyPush } from '@libp2p/identify';
-import type { ConnectionGater, Libp2p, PeerId, PrivateKey, Transport } from '@libp2p/interface';
+import type { ConnectionGater, Libp2p, PeerId as Libp2pPeerId, Transport } from '@libp2p/interface';
 import { FaultTolerance } from '@libp2p/interface';
 import { ping, type Ping } from '@libp2p/ping';
+import { peerIdFromString } from '@libp2p/peer-id';
 import { yamux } from '@libp2p/yamux';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
+import type { Signer } from '#lib/ports/keys.ts';
+import type { PeerId } from '#lib/ports/mesh.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
 import { gossip } from './gossip.ts';
-import type { Medium, TransportComponents } from './medium.ts';
+import type { Medium, TransportComponents, Transports } from './medium.ts';
 import { NODE_INFO } from './node-info.ts';
+import { privateKeyOf } from './private-key.ts';
 
 /** Connections of one tab, relays among them; Chrome grows slow long before its own limits. */
 const MAX_CONNECTIONS = 100;
@@ -36,8 +40,9 @@ export type Services = {
 export type Node = Libp2p<Services>;
 
 export interface NodeInit {
-	readonly privateKey: PrivateKey;
-	readonly medium: Medium;
+	readonly signer: Signer;
+	readonly listen: Medium['listen'];
+	readonly transports: Transports;
 	readonly gater: ConnectionGater;
 	readonly iceServers: () => RTCIceServer[];
 }
@@ -48,7 +53,9 @@ export interface Composed {
 	 * Asks a connected relay for a reservation, so that others can be introduced to us there. Refusal `relay-unavailable`.
 	 * libp2p asks once when it listens and never again; after a lost relay this is what brings the address back.
 	 */
-	reserve(relay: PeerId, address: Multiaddr): Promise<void>;
+	reserve(relay: Libp2pPeerId, address: Multiaddr): Promise<void>;
+	/** libp2p's shape of an id. Refusal `unreachable` for what is none. */
+	peer(text: PeerId): Libp2pPeerId;
 }
 
 /** Composes a node that is not started yet. */
@@ -56,10 +63,10 @@ export async function composeNode(init: NodeInit): Promise<Composed> {
 	const circuit = capturedCircuit();
 	const node = await createLibp2p<Services>({
 		start: false,
-		privateKey: init.privateKey,
+		privateKey: privateKeyOf(init.signer),
 		nodeInfo: NODE_INFO,
-		addresses: { listen: [...init.medium.listen] },
-		transports: [...init.medium.transports(init.iceServers), circuit.factory],
+		addresses: { listen: [...init.listen] },
+		transports: [...init.transports(init.iceServers), circuit.factory],
 		// Listening may fail (no network yet); the tab must come up all the same and try again.
 		transportManager: { faultTolerance: FaultTolerance.NO_FATAL },
 		connectionEncrypters: [noise()],
@@ -91,6 +98,7 @@ export async function composeNode(init: NodeInit): Promise<Composed> {
 	});
 	return {
 		node,
+		peer: readPeerId,
 		async reserve(relay, address) {
 			const store = circuit.reservations();
 			if (circuit.listens.has(relay.toString())) {
@@ -105,10 +113,18 @@ export async function composeNode(init: NodeInit): Promise<Composed> {
 	};
 }
 
+function readPeerId(text: PeerId): Libp2pPeerId {
+	try {
+		return peerIdFromString(text);
+	} catch {
+		throw new Refusal('unreachable', 'not a peer id');
+	}
+}
+
 type CircuitTransport = ReturnType<ReturnType<typeof circuitRelayTransport>>;
 interface Reservations {
-	addRelay(relay: PeerId, type: 'configured'): Promise<unknown>;
-	hasReservation(relay: PeerId): boolean;
+	addRelay(relay: Libp2pPeerId, type: 'configured'): Promise<unknown>;
+	hasReservation(relay: Libp2pPeerId): boolean;
 }
 
 /** The circuit transport, with a hand on its reservations, which libp2p does not show. */

@@ -1,9 +1,7 @@
 /** A node's Signer dressed as the private key that libp2p wants, so that the key itself may stay non-extractable. */
 import { publicKeyFromRaw } from '@libp2p/crypto/keys';
 import type { Ed25519PrivateKey, Ed25519PublicKey } from '@libp2p/interface';
-import { peerIdFromPublicKey } from '@libp2p/peer-id';
 import { Refusal } from '#lib/protocol/errors.ts';
-import type { PeerId } from '#lib/ports/mesh.ts';
 import type { Signer } from '#lib/ports/keys.ts';
 
 function publicKeyOf(signer: Signer): Ed25519PublicKey {
@@ -32,9 +30,4 @@ export function privateKeyOf(signer: Signer): Ed25519PrivateKey {
 			return signer.sign(data.subarray());
 		}
 	};
-}
-
-/** The text PeerId (`12D3KooW…`) of a signer. */
-export function peerIdOf(signer: Signer): PeerId {
-	return peerIdFromPublicKey(publicKeyOf(signer)).toString();
 }

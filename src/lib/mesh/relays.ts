@@ -1,6 +1,5 @@
 /** Keeping relays: connect, reserve, and again after every loss, for as long as the tab lives. Several at once, none of them special. */
 import type { Connection, PeerId as Libp2pPeerId } from '@libp2p/interface';
-import { peerIdFromString } from '@libp2p/peer-id';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { Refusal } from '#lib/protocol/errors.ts';
 import type { Log } from '#lib/ports/log.ts';
@@ -99,9 +98,8 @@ export class Relays {
 		relay.state = 'trying';
 		try {
 			const connection = await this.#init.dial(relay.address, AbortSignal.timeout(DIAL_PATIENCE_MS));
-			const id = peerIdFromString(relay.peer);
-			await this.#init.reserve(id, relay.address);
-			await this.#init.gossipReady(id);
+			await this.#init.reserve(connection.remotePeer, relay.address);
+			await this.#init.gossipReady(connection.remotePeer);
 			if (connection.status !== 'open') throw new Refusal('relay-unavailable', 'closed at once');
 			relay.state = 'up';
 			relay.attempt = 0;

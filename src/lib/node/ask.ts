@@ -172,7 +172,7 @@ export async function* askKnown(
 export const isNewcomer = ({ executor }: SignedBid, { registry }: NodePorts): boolean =>
 	!registry.knowledge().executors.has(executor);
 
-/** A newcomer that stalled lately brings the odds below this; one that was lost, as by a closed lid, does not. */
+/** Two newcomers that stalled lately bring the odds below this (to 0.29); a single one does not (0.40). */
 const WARY_BELOW = 0.35;
 
 /** Whether newcomers failed lately, so that the next is asked whether it is there before it is shown anything. */

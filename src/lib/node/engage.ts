@@ -6,7 +6,8 @@ import { askKnown, hangUpAll, type Asked } from './ask.ts';
 import type { Wish } from './app.ts';
 import { collectBids, NOBODY_MS, restate, type RankedJob } from './bidding.ts';
 import type { OriginateEvent } from './events.ts';
-import { hire, MAX_TRIES, type HiredJob } from './hire.ts';
+import { hire, MAX_TRIES } from './hire.ts';
+import type { HiredJob } from './hired-job.ts';
 import type { NodePorts } from './ports.ts';
 
 /** Who has the job, and who else had offered. */

@@ -23,7 +23,7 @@ import {
 	type ExecutionReceipt
 } from '#lib/protocol/receipt.ts';
 import { mostPromptTokens } from './announce.ts';
-import type { HiredJob } from './hire.ts';
+import type { HiredJob } from './hired-job.ts';
 import type { NodePorts } from './ports.ts';
 import { keepPartial, keepSealed } from './record.ts';
 import { part, say } from './say.ts';

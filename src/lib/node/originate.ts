@@ -6,7 +6,7 @@ import type { OriginateEvent } from './events.ts';
 import type { NodePorts } from './ports.ts';
 import { announce } from './announce.ts';
 import { engage } from './engage.ts';
-import type { HiredJob } from './hire.ts';
+import type { HiredJob } from './hired-job.ts';
 import { follow } from './follow.ts';
 import { handOver } from './hand-over.ts';
 import type { Left } from './race.ts';

@@ -12,7 +12,7 @@ import type { ExecutionReceipt } from '#lib/protocol/receipt.ts';
 import type { Wish } from './app.ts';
 import { whoBid } from './bidding.ts';
 import type { OriginateEvent } from './events.ts';
-import type { HiredJob } from './hire.ts';
+import type { HiredJob } from './hired-job.ts';
 import { anyMail, Inbox } from './inbox.ts';
 import type { NodePorts } from './ports.ts';
 import { Runner } from './runner.ts';

@@ -10,7 +10,7 @@ import { encodeCanonical, toHex } from '#lib/protocol/encode.ts';
 import type { AnnouncedJob } from './announce.ts';
 import type { Wish } from './app.ts';
 import type { Again, ExecutorFacts, OriginateEvent } from './events.ts';
-import type { HiredJob } from './hire.ts';
+import type { HiredJob } from './hired-job.ts';
 import { within } from './inbox.ts';
 import type { NodePorts } from './ports.ts';
 

@@ -5,7 +5,7 @@ import type { Part } from '#lib/market/price.ts';
 import { standing, type Said, type Standing, type Told } from '#lib/market/race.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
 import { Hearing, type Heard } from './hearing.ts';
-import type { HiredJob } from './hire.ts';
+import type { HiredJob } from './hired-job.ts';
 import type { JobMail } from './inbox.ts';
 import type { NodePorts } from './ports.ts';
 

@@ -10,7 +10,7 @@ import { mostPromptTokens } from './announce.ts';
 import type { Wish } from './app.ts';
 import { admitBid, restate, type RankedJob, type SignedBid } from './bidding.ts';
 import type { Engaged } from './engage.ts';
-import type { HiredJob } from './hire.ts';
+import type { HiredJob } from './hired-job.ts';
 import { Inbox } from './inbox.ts';
 import type { NodePorts } from './ports.ts';
 

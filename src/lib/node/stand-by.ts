@@ -8,7 +8,8 @@ import { mostItCanCost } from '#lib/market/price.ts';
 import { codeOf } from '#lib/protocol/errors.ts';
 import type { Wish } from './app.ts';
 import { whoBid } from './bidding.ts';
-import { assign, QUICK, type Beginning, type HiredJob } from './hire.ts';
+import { assign, QUICK } from './assign.ts';
+import type { Beginning, HiredJob } from './hired-job.ts';
 import type { NodePorts } from './ports.ts';
 import type { Spares } from './spares.ts';
 

@@ -13,7 +13,7 @@ import { chainNext, chainStart } from '#lib/protocol/frame.ts';
 import { MAX_CHANNEL_MESSAGE } from '#lib/protocol/limits.ts';
 import { readPolicy } from '#lib/protocol/policy.ts';
 import type { Wish } from './app.ts';
-import type { HiredJob, Resumed } from './hire.ts';
+import type { HiredJob, Resumed } from './hired-job.ts';
 import type { NodePorts } from './ports.ts';
 import type { Transcript } from './transcript.ts';
 

@@ -12,69 +12,68 @@ const DAY = 24 * HOUR;
 /** Said wherever a price stands, until balances exist. */
 export const notCharged = (): string => t('number.nothing-is-charged-yet');
 
-function formatsOf(locale: string | undefined) {
-	const unit = (unit: string, most: number) =>
-		new Intl.NumberFormat(locale, { style: 'unit', unit, maximumFractionDigits: most });
-	const long = (unit: string) => new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' });
-	return {
-		whole: new Intl.NumberFormat(locale, { maximumFractionDigits: 0 }),
-		tenth: new Intl.NumberFormat(locale, { maximumFractionDigits: 1 }),
-		price: new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 }),
-		kilobytes: unit('kilobyte', 0),
-		megabytes: unit('megabyte', 1),
-		gigabytes: unit('gigabyte', 1),
-		seconds: new Intl.NumberFormat(locale, {
-			style: 'unit',
-			unit: 'second',
-			unitDisplay: 'long',
-			maximumFractionDigits: 1
-		}),
-		minutes: long('minute'),
-		hours: long('hour'),
-		days: long('day'),
-		relative: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
-		absolute: new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' }),
-		clock: new Intl.DateTimeFormat(locale, { timeStyle: 'short', timeZone: 'UTC' }),
-		// Without a comma before “and”, in every English.
-		list: new Intl.ListFormat(locale === undefined || locale.startsWith('en') ? 'en-GB' : locale)
-	};
-}
+type Locale = string | undefined;
+const unit = (unit: string, most: number) => (locale: Locale) =>
+	new Intl.NumberFormat(locale, { style: 'unit', unit, maximumFractionDigits: most });
+const long = (unit: string, most?: number) => (locale: Locale) =>
+	new Intl.NumberFormat(locale, {
+		...{ style: 'unit', unit, unitDisplay: 'long' },
+		...(most === undefined ? {} : { maximumFractionDigits: most })
+	});
 
-/** Made once for a language: making one takes longer than using it a thousand times. */
-const made = new Map<string | undefined, ReturnType<typeof formatsOf>>();
+const FORMATS = {
+	whole: (locale: Locale) => new Intl.NumberFormat(locale, { maximumFractionDigits: 0 }),
+	tenth: (locale: Locale) => new Intl.NumberFormat(locale, { maximumFractionDigits: 1 }),
+	price: (locale: Locale) => new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 }),
+	kilobytes: unit('kilobyte', 0),
+	megabytes: unit('megabyte', 1),
+	gigabytes: unit('gigabyte', 1),
+	seconds: long('second', 1),
+	minutes: long('minute'),
+	hours: long('hour'),
+	days: long('day'),
+	relative: (locale: Locale) => new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
+	absolute: (locale: Locale) => new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' }),
+	// Without a comma before “and”, in every English.
+	list: (locale: Locale) => new Intl.ListFormat(locale === undefined || locale.startsWith('en') ? 'en-GB' : locale)
+};
+type Formats = { readonly [K in keyof typeof FORMATS]: ReturnType<(typeof FORMATS)[K]> };
 
-function formats(): ReturnType<typeof formatsOf> {
+/** Each made when it is needed, and once for a language: making one takes longer than using it a thousand times. */
+const made = new Map<Locale, Partial<Record<keyof Formats, unknown>>>();
+
+function format<K extends keyof Formats>(name: K): Formats[K] {
 	const { locale } = speech;
-	const found = made.get(locale) ?? formatsOf(locale);
-	made.set(locale, found);
-	return found;
+	const known = made.get(locale) ?? {};
+	made.set(locale, known);
+	return (known[name] ??= FORMATS[name](locale)) as Formats[K];
 }
 
 /** A number with its unit as one piece: in a line from right to left, `5.4 MB` would else be shown as `MB 5.4`. */
 const inOnePiece = (text: string): string => (speech.language.direction === 'rtl' ? `\u2068${text}\u2069` : text);
 
 /** A count, grouped. */
-export const count = (value: number): string => formats().whole.format(value);
+export const count = (value: number): string => format('whole').format(value);
 
 /** Bytes as megabytes or gigabytes; a model is never small enough for another unit. */
 export const bytes = (value: number): string =>
-	inOnePiece(value < 1e9 ? formats().megabytes.format(value / 1e6) : formats().gigabytes.format(value / 1e9));
+	inOnePiece(value < 1e9 ? format('megabytes').format(value / 1e6) : format('gigabytes').format(value / 1e9));
 
 /** Bytes of a text: `3 kB`, for what is mostly far below a megabyte. */
 export const textSize = (value: number): string =>
-	value < 1e6 ? inOnePiece(formats().kilobytes.format(Math.max(1, Math.round(value / 1e3)))) : bytes(value);
+	value < 1e6 ? inOnePiece(format('kilobytes').format(Math.max(1, Math.round(value / 1e3)))) : bytes(value);
 
 /** `21 tok/s`; a decimal only where it tells something. */
 export const speed = (tokensPerSecond: number): string =>
 	t('number.tokens-a-second', {
-		n: (tokensPerSecond < 10 ? formats().tenth : formats().whole).format(tokensPerSecond)
+		n: format(tokensPerSecond < 10 ? 'tenth' : 'whole').format(tokensPerSecond)
 	});
 
 /** Microcredits as credits, or `free`. */
 export const credits = (micro: number): string => {
 	if (micro === 0) return t('all.free');
 	const value = micro / MICRO;
-	return t('number.credits', { n: value, shown: formats().price.format(value) });
+	return t('number.credits', { n: value, shown: format('price').format(value) });
 };
 
 /** The price of a thousand tokens. */
@@ -82,18 +81,17 @@ export const perThousand = (micro: number): string =>
 	micro === 0 ? t('all.free') : t('number.per-thousand-tokens', { price: credits(micro), thousand: count(1000) });
 
 /** How long something took. */
-export const duration = (ms: number): string => formats().seconds.format(ms / 1000);
+export const duration = (ms: number): string => format('seconds').format(ms / 1000);
 
 /** `about` how long, in the largest unit that fits: `4 minutes`, `3 hours`, `2 days`. */
 export function roughly(ms: number): string {
-	const { minutes, hours, days } = formats();
-	if (ms < 1.5 * HOUR) return minutes.format(Math.max(1, Math.round(ms / MINUTE)));
-	return ms < 2 * DAY ? hours.format(Math.round(ms / HOUR)) : days.format(Math.round(ms / DAY));
+	if (ms < 1.5 * HOUR) return format('minutes').format(Math.max(1, Math.round(ms / MINUTE)));
+	return ms < 2 * DAY ? format('hours').format(Math.round(ms / HOUR)) : format('days').format(Math.round(ms / DAY));
 }
 
 /** `3 minutes ago`, relative to `now`. */
 export function ago(then: number, now: number): string {
-	const { relative } = formats();
+	const relative = format('relative');
 	const past = then - now;
 	const size = Math.abs(past);
 	if (size < MINUTE) return relative.format(0, 'second');
@@ -103,10 +101,10 @@ export function ago(then: number, now: number): string {
 }
 
 /** Date and time in full, for titles and sheets. */
-export const moment = (then: number): string => formats().absolute.format(then);
+export const moment = (then: number): string => format('absolute').format(then);
 
 /** `one, two and three`. */
-export const listed = (parts: readonly string[]): string => formats().list.format(parts);
+export const listed = (parts: readonly string[]): string => format('list').format(parts);
 
 /** A long identifier cut in the middle; the whole one stays one click away. */
 export const short = (id: string): string => (id.length <= 16 ? id : `${id.slice(0, 8)}…${id.slice(-6)}`);

@@ -19,6 +19,7 @@ import {
 } from './answering.ts';
 import { Branches, NOTHING_SHOWN, type Versions } from './branches.ts';
 import { GREEDY, NATURAL, tidy, USUAL_ANSWER_TOKENS } from './manner.ts';
+import { markdown } from './markdown-reader.svelte.ts';
 import { events, eventsAgain, unlessStopped } from './streams.ts';
 import { turnsBefore, withinLimits } from './turns.ts';
 
@@ -111,7 +112,7 @@ export class Chat {
 		const id = this.conversation?.id;
 		if (id === undefined || this.running) return;
 		const { store } = await this.#with.app;
-		const messages = await store.messages.of(id);
+		const [messages] = await Promise.all([store.messages.of(id), markdown.soon()]);
 		if (this.running) return;
 		this.#branches.replaceAll(messages);
 		this.#branch(this.conversation?.leaf);

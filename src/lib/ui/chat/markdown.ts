@@ -2,8 +2,8 @@
  * Markdown as a tree of a few harmless kinds. Answers are hostile input: whatever is not named here becomes text, so no image is
  * fetched, no tag is made, and a link is only an address until a person has seen it and said yes.
  */
-import { Marked, type Token, type Tokens } from 'marked';
-import { mathBlock, mathInline } from './mathematics.ts';
+import type { Token, Tokens } from 'marked';
+import { markdown } from './markdown-reader.svelte.ts';
 import { t } from '../language/language.svelte.ts';
 
 /** A piece of running text. */
@@ -45,8 +45,6 @@ export interface Cell {
 const LONGEST_PARSED = 20_000;
 /** Deeper than this no honest answer goes; the rest is shown as text. */
 const DEEPEST = 12;
-
-const READER = new Marked({ gfm: true, breaks: true, extensions: [mathBlock, mathInline] });
 
 /** Characters that turn the direction of what follows: harmless in a paragraph of its own, a trap in code and addresses. */
 const TURNERS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
@@ -111,7 +109,7 @@ function tokensOf(text: string): readonly Token[] {
 	const clean = normal(text);
 	if (clean.length > LONGEST_PARSED && !/\n\s*\n/.test(clean)) return [plain(clean)];
 	try {
-		return READER.lexer(clean);
+		return markdown.lexed(clean) ?? [plain(clean)];
 	} catch {
 		return [plain(clean)];
 	}
