@@ -210,6 +210,35 @@ test('typing is possible before the tab runs, and a message sent then is answere
 	await expect(log(page)).toContainText('This device');
 });
 
+test('what is sent before its conversation is read stays in sight, can be taken back, and goes out once', async ({
+	page
+}) => {
+	await page.goto(site.url);
+	await ask(page, 'What is Fireweed?');
+	await page.addInitScript(() => {
+		const { request } = LockManager.prototype;
+		const released = new Promise<void>((resolve) => addEventListener('read-on', () => resolve()));
+		LockManager.prototype.request = async function (...given: unknown[]): Promise<unknown> {
+			await released;
+			return Reflect.apply(request, this, given);
+		};
+	});
+	await page.reload();
+	await message(page).fill('What is the capital of Peru?');
+	await message(page).press('Enter');
+	await expect(stopButton(page)).toBeVisible();
+	await expect(message(page)).toHaveValue('What is the capital of Peru?');
+	await stopButton(page).click();
+	await message(page).fill('What is the capital of Chile?');
+	await message(page).press('Enter');
+	await expect(stopButton(page)).toBeVisible();
+	await page.evaluate(() => dispatchEvent(new Event('read-on')));
+	await expect(log(page)).toContainText('Santiago', { timeout: FIRST_ANSWER_MS });
+	await expect(log(page)).toContainText('What is Fireweed?');
+	await expect(log(page)).not.toContainText('Peru');
+	await expect(message(page)).toHaveValue('');
+});
+
 test('a tab opened behind another, which is given no frames, starts all the same', async ({ page }) => {
 	await page.addInitScript(() => {
 		globalThis.requestAnimationFrame = () => 0;

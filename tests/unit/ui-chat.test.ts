@@ -58,7 +58,7 @@ describe('a chat', () => {
 	test('a wish for the mesh names the chosen model; here and while going on it does not', async () => {
 		const { chat, wishes, wished } = profile({ loseAfter: 4 });
 		wished.model = 'other-model';
-		chat.send('Hello?', 'mesh');
+		chat.send({ text: 'Hello?', place: 'mesh' });
 		await settle();
 		expect(wishes.at(-1)?.wish.model).toBe('other-model');
 		const id = chat.messages.at(-1)?.id ?? '';
@@ -67,19 +67,19 @@ describe('a chat', () => {
 		// Its tokens are those of the model that answered, whatever was wished for.
 		expect(wishes.at(-1)?.wish.continueFrom.length).toBeGreaterThan(0);
 		expect(wishes.at(-1)?.wish.model).toBe('pocket-5m-q4');
-		chat.send('And here?', 'device');
+		chat.send({ text: 'And here?', place: 'device' });
 		await settle();
 		expect(wishes.at(-1)?.wish.model).toBeUndefined();
 	});
 
 	test('answers on this device, streams, and keeps everything', async () => {
 		const { chat, store, wishes } = profile();
-		expect(chat.send('  What is the capital of Peru?\n', 'device')).toBe(true);
+		expect(chat.send({ text: '  What is the capital of Peru?\n', place: 'device' })).toBe(true);
 		expect(chat.messages.map(({ role, text }) => [role, text])).toEqual([
 			['user', 'What is the capital of Peru?'],
 			['assistant', '']
 		]);
-		expect(chat.send('again', 'device'), 'one at a time').toBe(false);
+		expect(chat.send({ text: 'again', place: 'device' }), 'one at a time').toBe(false);
 		const seen = new Set<string>();
 		for (let i = 0; i < 40; i++) {
 			await vi.advanceTimersByTimeAsync(20);
@@ -99,7 +99,7 @@ describe('a chat', () => {
 
 	test('answers over the mesh with who, price and receipt', async () => {
 		const { chat } = profile();
-		chat.send('What is Fireweed?', 'mesh');
+		chat.send({ text: 'What is Fireweed?', place: 'mesh' });
 		const phases = new Set<string>();
 		for (let i = 0; i < 60; i++) {
 			await vi.advanceTimersByTimeAsync(20);
@@ -114,7 +114,7 @@ describe('a chat', () => {
 
 	test('Stop keeps the words and goes on from them', async () => {
 		const { app, chat, wishes } = profile();
-		chat.send('What is Fireweed?', 'device');
+		chat.send({ text: 'What is Fireweed?', place: 'device' });
 		await vi.advanceTimersByTimeAsync(400);
 		const before = answerOf(chat)?.tokens.length ?? 0;
 		expect(before).toBeGreaterThan(2);
@@ -188,7 +188,7 @@ describe('a chat', () => {
 
 	test('Stop before anything came, and an engine that does not listen', async () => {
 		const { chat, app } = profile();
-		chat.send('a', 'device');
+		chat.send({ text: 'a', place: 'device' });
 		chat.stop();
 		await settle();
 		expect(answerOf(chat)).toMatchObject({ status: 'stopped' });
@@ -208,7 +208,7 @@ describe('a chat', () => {
 
 	test('a lost answer keeps every word and its partial receipt; Continue completes it here', async () => {
 		const { chat, wishes, script } = profile({ loseAfter: 9 });
-		chat.send('What is Fireweed?', 'mesh');
+		chat.send({ text: 'What is Fireweed?', place: 'mesh' });
 		await settle();
 		expect(answerOf(chat)).toMatchObject({ status: 'lost', code: 'peer-lost' });
 		expect(answerOf(chat)?.tokens).toHaveLength(9);
@@ -222,7 +222,7 @@ describe('a chat', () => {
 
 	test('an edited question and an answer asked for again begin a branch; what was there can be shown again', async () => {
 		const { chat, components, store, wishes } = profile();
-		chat.send('What is Fireweed?', 'device');
+		chat.send({ text: 'What is Fireweed?', place: 'device' });
 		await settle();
 		const [question, answer] = chat.messages;
 		expect(chat.edit(question?.id ?? '', ' What is the capital of Peru? ', 'device')).toBe(true);
@@ -242,7 +242,7 @@ describe('a chat', () => {
 
 		chat.show(question?.id ?? '');
 		expect(chat.messages.map(({ id }) => id)).toEqual([question?.id, answer?.id]);
-		chat.send('And then?', 'device');
+		chat.send({ text: 'And then?', place: 'device' });
 		await settle();
 		expect(wishes.at(-1)?.wish.turns.map(({ content }) => content)).toEqual([
 			'What is Fireweed?',
@@ -261,7 +261,7 @@ describe('a chat', () => {
 
 	test('nothing is edited or switched while an answer runs', async () => {
 		const { chat } = profile();
-		chat.send('What is Fireweed?', 'device');
+		chat.send({ text: 'What is Fireweed?', place: 'device' });
 		await settle();
 		const id = chat.messages[0]?.id ?? '';
 		chat.edit(id, 'Something else?', 'device');
@@ -277,8 +277,8 @@ describe('a chat', () => {
 		const { chat, components, store, wishes } = profile();
 		const sampling = { temperatureMilli: 300, topK: 5, topPMilli: 900 };
 		chat.manner = { system: ' Be brief. ', sampling, maxTokens: 64 };
-		expect(chat.send('  ', 'device'), 'nothing to send').toBe(false);
-		expect(chat.send('', 'device', [{ name: 'a.txt', text: 'ash' }])).toBe(true);
+		expect(chat.send({ text: '  ', place: 'device' }), 'nothing to send').toBe(false);
+		expect(chat.send({ text: '', place: 'device', attachments: [{ name: 'a.txt', text: 'ash' }] })).toBe(true);
 		await settle();
 		expect(wishes[0]?.wish).toMatchObject({ sampling, maxTokens: 64 });
 		expect(wishes[0]?.wish.turns).toEqual([
@@ -295,7 +295,7 @@ describe('a chat', () => {
 
 	test('nobody offers: nothing is kept but the question, and Retry asks again', async () => {
 		const { chat, script } = profile({ alone: true });
-		chat.send('What is Fireweed?', 'mesh');
+		chat.send({ text: 'What is Fireweed?', place: 'mesh' });
 		await settle();
 		expect(answerOf(chat)).toMatchObject({ status: 'failed', code: 'no-bids' });
 		Object.assign(script, { alone: false });
@@ -310,30 +310,30 @@ describe('a chat', () => {
 			yield { type: 'words', text: 'half', tokens: [1], position: 0 };
 			throw new Refusal('out-of-memory');
 		};
-		chat.send('a', 'device');
+		chat.send({ text: 'a', place: 'device' });
 		await settle();
 		expect(answerOf(chat)).toMatchObject({ status: 'lost', code: 'out-of-memory' });
 		app.answerHere = async function* () {};
-		chat.send('b', 'device');
+		chat.send({ text: 'b', place: 'device' });
 		await settle();
 		expect(answerOf(chat)).toMatchObject({ status: 'failed', code: 'internal' });
 	});
 
 	test.each(['device', 'mesh'] as const)('a crisis never reaches a model (%s)', async (place) => {
 		const { chat, wishes } = profile();
-		chat.send('I want to die', place);
+		chat.send({ text: 'I want to die', place });
 		await settle();
 		expect(answerOf(chat)).toMatchObject({ by: 'fixed', status: 'done' });
 		expect(textOf(chat)).toContain('local emergency number');
 		expect(wishes).toEqual([]);
-		chat.send('What is Fireweed?', place);
+		chat.send({ text: 'What is Fireweed?', place });
 		await settle();
 		expect(wishes[0]?.wish.turns).toEqual([{ role: 'user', content: 'What is Fireweed?' }]);
 	});
 
 	test('a reload in mid-answer: another tab writes on, or the words stay and can go on', async () => {
 		const { chat, components, closeTab, store } = profile({ tokenMs: 200 });
-		chat.send('What is Fireweed?', 'device');
+		chat.send({ text: 'What is Fireweed?', place: 'device' });
 		await vi.advanceTimersByTimeAsync(2_500);
 		const other = new Chat(components, chat.conversation);
 		await other.load();
@@ -349,7 +349,7 @@ describe('a chat', () => {
 	/** An answer over the mesh whose page ends in its middle, and the app of the page that follows. */
 	async function reloaded() {
 		const first = profile({ tokenMs: 200 });
-		first.chat.send('What is Fireweed?', 'mesh');
+		first.chat.send({ text: 'What is Fireweed?', place: 'mesh' });
 		await vi.advanceTimersByTimeAsync(3_500);
 		const next = profile({ tokenMs: 20 }, first.store);
 		const components = { ...next.components, claims: first.components.claims };
@@ -419,7 +419,7 @@ describe('a chat', () => {
 	test('what cannot be kept is said, and the chat goes on', async () => {
 		const { chat, store, problems } = profile();
 		for (const table of Object.values(store.tables)) table.refuse = new Refusal('storage-full');
-		chat.send('What is Fireweed?', 'device');
+		chat.send({ text: 'What is Fireweed?', place: 'device' });
 		await settle();
 		expect(answerOf(chat)?.status).toBe('done');
 		expect(problems.length).toBeGreaterThan(0);
@@ -462,7 +462,7 @@ describe('conversations', () => {
 
 	test('are listed, renamed, deleted and brought back with every message', async () => {
 		const { conversations, store, remembered } = await started();
-		conversations.open.send('What is Fireweed?', 'device');
+		conversations.open.send({ text: 'What is Fireweed?', place: 'device' });
 		conversations.began();
 		await settle();
 		const id = conversations.open.conversation?.id ?? '';
@@ -485,7 +485,7 @@ describe('conversations', () => {
 
 	test('an undo while the deletion is still under way loses nothing', async () => {
 		const { conversations, store } = await started();
-		conversations.open.send('What is Fireweed?', 'device');
+		conversations.open.send({ text: 'What is Fireweed?', place: 'device' });
 		conversations.began();
 		await settle();
 		const id = conversations.open.conversation?.id ?? '';
@@ -505,7 +505,7 @@ describe('conversations', () => {
 
 	test('an answer goes on while another conversation is read', async () => {
 		const { conversations } = await started();
-		conversations.open.send('What is Fireweed?', 'device');
+		conversations.open.send({ text: 'What is Fireweed?', place: 'device' });
 		conversations.began();
 		await vi.advanceTimersByTimeAsync(300);
 		const first = conversations.open;
@@ -519,7 +519,7 @@ describe('conversations', () => {
 
 	test('deleting a conversation that is being answered leaves nothing behind', async () => {
 		const { conversations, store } = await started();
-		conversations.open.send('What is Fireweed?', 'device');
+		conversations.open.send({ text: 'What is Fireweed?', place: 'device' });
 		conversations.began();
 		await vi.advanceTimersByTimeAsync(300);
 		const id = conversations.open.conversation?.id ?? '';
@@ -550,13 +550,19 @@ describe('contributing', () => {
 describe('a reload', () => {
 	test('opens what was open; a message sent before it was read goes out behind it', async () => {
 		const { components, chat } = profile();
-		chat.send('What is the capital of Peru?', 'device');
+		chat.send({ text: 'What is the capital of Peru?', place: 'device' });
 		await settle();
 		components.place.set(chat.conversation?.id);
 		const again = new Conversations(components);
 		expect(again.open.conversation?.id, 'before anything is read').toBe(chat.conversation?.id);
-		expect(again.open.send('What is Fireweed?', 'device')).toBe(true);
+		const gone = vi.fn<() => void>();
+		expect(again.open.send({ text: 'Is it forgotten?', place: 'device' })).toBe(true);
+		expect(again.open.send({ text: 'One after the other?', place: 'device' }), 'while one waits').toBe(false);
+		expect(again.open.takeBack()?.text, 'it is the one who typed it who says').toBe('Is it forgotten?');
+		expect(again.open.send({ text: 'What is Fireweed?', place: 'device', gone })).toBe(true);
+		expect([again.open.waiting?.text, gone.mock.calls.length]).toEqual(['What is Fireweed?', 0]);
 		await again.start();
+		expect([again.open.waiting, gone.mock.calls.length]).toEqual([undefined, 1]);
 		await settle();
 		expect(again.open.messages.map(({ order }) => order)).toEqual([0, 1, 2, 3]);
 		expect(again.open.conversation?.title).toBe('What is the capital of Peru?');
@@ -567,8 +573,10 @@ describe('a reload', () => {
 		const { components, store } = profile();
 		components.place.set('gone');
 		const again = new Conversations(components);
-		again.open.send('What is Fireweed?', 'device');
+		const gone = vi.fn<() => void>();
+		again.open.send({ text: 'What is Fireweed?', place: 'device', gone });
 		await again.start();
+		expect(gone).toHaveBeenCalledOnce();
 		await settle();
 		expect(again.open.messages).toHaveLength(2);
 		expect((await store.conversations.list()).map(({ title }) => title)).toEqual(['What is Fireweed?']);

@@ -3,11 +3,11 @@
  * Made once by the root layout and handed down; the composer works before the tab does.
  */
 import type { App, ContributeState, EngineState, MeshState, StorageState } from '#lib/node/app.ts';
-import type { Attachment } from '#lib/ports/store.ts';
 import { createContext } from 'svelte';
 import { Conversations } from './chat/conversations.svelte.ts';
 import { lockClaims } from './chat/claims.ts';
 import type { Place } from './chat/answering.ts';
+import type { Sent } from './chat/chat.svelte.ts';
 import { Contribution } from './contribute/contribution.svelte.ts';
 import { introduction } from './introduction/introduction.svelte.ts';
 import { Library } from './models/library.svelte.ts';
@@ -185,9 +185,9 @@ export class Session {
 	}
 
 	/** Sends to the open chat. False when nothing was sent. */
-	send(text: string, attachments: readonly Attachment[] = []): boolean {
+	send(sent: Omit<Sent, 'place'>): boolean {
 		const chat = this.conversations.open;
-		if (!chat.send(text, this.place, attachments)) return false;
+		if (!chat.send({ ...sent, place: this.place })) return false;
 		if (this.place === 'mesh') this.tell();
 		this.conversations.began();
 		// Who has asked knows how.

@@ -57,6 +57,8 @@ export interface Sent {
 	readonly text: string;
 	readonly place: Place;
 	readonly attachments?: readonly Attachment[] | undefined;
+	/** Called when it has become a message: until then its words belong to whoever typed them. */
+	readonly gone?: (() => void) | undefined;
 }
 
 export class Chat {
@@ -72,6 +74,8 @@ export class Chat {
 	sought = $state.raw<string | undefined>(undefined);
 	/** The answer under way, if any. */
 	running = $state.raw<Running | undefined>(undefined);
+	/** Sent before the messages kept were here: goes out behind them. */
+	waiting = $state.raw<Sent | undefined>(undefined);
 	/** Turns left out of the newest answer for want of room. */
 	droppedTurns = $state(0);
 	readonly #with: ChatComponents;
@@ -85,8 +89,6 @@ export class Chat {
 	#loaded: boolean;
 	/** Answers of other tabs that are waited for. */
 	#awaited: readonly string[] = [];
-	/** Sent before they were: goes out behind them. */
-	#early: Sent | undefined;
 
 	constructor(components: ChatComponents, conversation?: Conversation, manner?: Manner) {
 		this.#with = components;
@@ -100,11 +102,11 @@ export class Chat {
 		return !this.#loaded;
 	}
 
-	/** What was sent before the messages were here, for a chat that turns out not to exist. */
-	takeEarly(): Sent | undefined {
-		const early = this.#early;
-		this.#early = undefined;
-		return early;
+	/** Takes back what waits, so that it does not go out here. */
+	takeBack(): Sent | undefined {
+		const { waiting } = this;
+		this.waiting = undefined;
+		return waiting;
 	}
 
 	/** Reads the messages; an answer no tab is writing any more is taken up, or becomes lost with all its words. */
@@ -118,8 +120,8 @@ export class Chat {
 		this.#branch(this.conversation?.leaf);
 		for (const message of messages.filter(isAnswer)) if (message.answer.status === 'running') this.#await(message.id);
 		this.#loaded = true;
-		const early = this.takeEarly();
-		if (early !== undefined) this.send(early.text, early.place, early.attachments);
+		const waited = this.takeBack();
+		if (waited !== undefined) this.send(waited);
 	}
 
 	/** How this conversation is answered; undefined: as the model likes it. */
@@ -135,14 +137,13 @@ export class Chat {
 	}
 
 	/** Sends a message and answers it. Returns false when there is nothing to send or an answer is still running. */
-	send(text: string, place: Place, attachments: readonly Attachment[] = []): boolean {
-		const words = text.trim();
-		if ((words === '' && attachments.length === 0) || this.running || this.#early !== undefined) return false;
-		if (!this.#loaded) {
-			this.#early = { text: words, place, attachments };
-			return true;
-		}
-		return this.#say(this.messages.at(-1), { text: words, place, attachments });
+	send(sent: Sent): boolean {
+		const text = sent.text.trim();
+		const nothing = text === '' && (sent.attachments ?? []).length === 0;
+		if (nothing || this.running || this.waiting) return false;
+		if (this.#loaded) return this.#say(this.messages.at(-1), { ...sent, text });
+		this.waiting = { ...sent, text };
+		return true;
 	}
 
 	/** Says something else in place of an own message, on a branch of its own; what was said and answered stays beside it. */
@@ -159,7 +160,7 @@ export class Chat {
 		return this.messages[this.messages.findIndex(({ id }) => id === message.id) - 1];
 	}
 
-	#say(parent: Message | undefined, { text, place, attachments = [] }: Sent): true {
+	#say(parent: Message | undefined, { text, place, attachments = [], gone }: Sent): true {
 		const { now, id } = this.#with;
 		const title = titleFrom(text === '' ? (attachments[0]?.name ?? '') : text);
 		const begun = { id: id(), title, createdAt: now(), updatedAt: now(), manner: this.#manner };
@@ -177,6 +178,7 @@ export class Chat {
 		const answer = this.#answerAfter(question, place);
 		this.#add(conversation, [question, answer]);
 		this.#keep(question);
+		gone?.();
 		void this.#answer(answer, place);
 		return true;
 	}

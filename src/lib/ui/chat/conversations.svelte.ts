@@ -82,9 +82,9 @@ export class Conversations {
 	/** Nothing can be read: an empty chat, and what was sent into the one that was expected goes out there. */
 	giveUp(): void {
 		if (!this.open.unread) return;
-		const early = this.open.takeEarly();
+		const waited = this.open.takeBack();
 		this.startNew();
-		if (early && this.open.send(early.text, early.place, early.attachments)) this.began();
+		if (waited && this.open.send(waited)) this.began();
 	}
 
 	/** Reads the list again. */
