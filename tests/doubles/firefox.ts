@@ -7,8 +7,11 @@ import path from 'node:path';
 /** How long Firefox may take to come up, ms; it shares two cores. */
 const START_PATIENCE_MS = 60_000;
 
+/** Settings of Firefox by name, as `about:config` lists them. */
+export type Preferences = Readonly<Record<string, string | number | boolean>>;
+
 /** Nothing may leave this machine: no updates, no reports, no portal probes. */
-const PREFERENCES: Readonly<Record<string, string | number | boolean>> = {
+const PREFERENCES: Preferences = {
 	'app.update.enabled': false,
 	'browser.shell.checkDefaultBrowser': false,
 	'browser.startup.homepage': 'about:blank',
@@ -29,6 +32,8 @@ export interface Firefox {
 	goto(address: string): Promise<void>;
 	/** Evaluates an expression, waits for its promise, and gives its JSON value. */
 	evaluate<T>(expression: string): Promise<T>;
+	/** What the window shows at this size in CSS pixels, as a PNG. */
+	screenshot(viewport: { readonly width: number; readonly height: number }): Promise<Buffer>;
 	/** Everything the console said as an error, and uncaught errors. */
 	readonly errors: string[];
 	close(): Promise<void>;
@@ -43,10 +48,10 @@ interface Reply {
 	readonly params?: { readonly level?: string; readonly text?: string };
 }
 
-/** Starts it without a window, with a profile of its own. */
-export async function startFirefox(program: string): Promise<Firefox> {
+/** Starts it without a window, with a profile of its own and, if need be, more settings than those of every run. */
+export async function startFirefox(program: string, preferences: Preferences = {}): Promise<Firefox> {
 	const profile = await mkdtemp(path.join(tmpdir(), 'fireweed-firefox-'));
-	const lines = Object.entries(PREFERENCES).map(
+	const lines = Object.entries({ ...PREFERENCES, ...preferences }).map(
 		([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});`
 	);
 	await writeFile(path.join(profile, 'user.js'), lines.join('\n'));
@@ -93,6 +98,11 @@ export async function startFirefox(program: string): Promise<Firefox> {
 			});
 			if (exceptionDetails !== undefined) throw new Error(exceptionDetails.text);
 			return JSON.parse(result?.value ?? 'null') as T;
+		},
+		screenshot: async (viewport) => {
+			await call('browsingContext.setViewport', { context, viewport });
+			const { data } = await call<{ data: string }>('browsingContext.captureScreenshot', { context });
+			return Buffer.from(data, 'base64');
 		},
 		close: async () => {
 			socket.close();

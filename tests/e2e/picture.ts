@@ -11,17 +11,22 @@ export const VIEWS = {
 } as const;
 export type View = keyof typeof VIEWS;
 
-/** Makes the page what `view` is. */
+/** Makes the page what `view` is; a phone is touched, and nothing hovers over it. */
 export async function seenAs(page: Page, view: View): Promise<void> {
 	await page.setViewportSize(VIEWS[view].viewport);
 	await page.emulateMedia({ colorScheme: VIEWS[view].theme });
+	const devtools = await page.context().newCDPSession(page);
+	await devtools.send('Emulation.setTouchEmulationEnabled', { enabled: view === 'phone' });
 }
+
+/** Where the picture of a name in a view is kept. */
+export const pictureFile = (name: string, view: View): string => path.join(FOLDER, `${name}.${view}.png`);
 
 /** One picture, `<name>.<view>.png`; the page keeps the view. */
 export async function picture(page: Page, name: string, view: View): Promise<void> {
 	await seenAs(page, view);
 	await page.bringToFront();
-	await page.screenshot({ path: path.join(FOLDER, `${name}.${view}.png`), animations: 'disabled' });
+	await page.screenshot({ path: pictureFile(name, view), animations: 'disabled' });
 }
 
 /** A picture in each view, ending in the desk's. */

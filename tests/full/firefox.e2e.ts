@@ -1,9 +1,12 @@
 /** A smoke run of the shell in Debian's Firefox: it opens from a server, answers by its own engine, and does both again with the server gone. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { expect, test } from 'playwright/test';
 import { findFirefox } from '../../scripts/firefox.mjs';
 import { serve } from '../../scripts/serve.ts';
 import { startFirefox, type Firefox } from '../doubles/firefox.ts';
 import { account, settings } from '../e2e/moving.ts';
+import { pictureFile, VIEWS } from '../e2e/picture.ts';
 import { answered, BUILD, contribute, openStage, send } from '../e2e/stage.ts';
 
 const says = (firefox: Firefox, what: string) =>
@@ -123,5 +126,57 @@ test('Firefox: everything moves there from Chromium; it asks the mesh and lends 
 		await firefox.close();
 		await elsewhere.close();
 		await stage.stop();
+	}
+});
+
+/** Room for all sites together, in KiB: Firefox gives one of them a fifth, and the app with its model takes about 30 MB of that. */
+const SMALL = 5 * 48 * 1024;
+
+test('Firefox: storage nearly full is said, with a way to what takes the room, and gone when there is room', async () => {
+	test.setTimeout(240_000);
+	const small = { 'dom.quotaManager.temporaryStorage.fixedLimit': SMALL };
+	const firefox = await startFirefox(findFirefox({ install: false }), small);
+	const server = await serve({ root: BUILD, port: 0, relays: () => [] });
+	const FULL = 'room for this site';
+	const room = () =>
+		firefox.evaluate<{ usage: number; quota: number }>(
+			'navigator.storage.estimate().then(({ usage, quota }) => ({ usage, quota }))'
+		);
+	try {
+		await firefox.goto(`${server.url}#/network`);
+		await expect.poll(() => says(firefox, 'held for offline: ready'), { timeout: 60_000 }).toBe(true);
+		expect(await says(firefox, FULL)).toBe(false);
+		const { usage, quota } = await room();
+		const rest = Math.floor(quota * 0.95 - usage);
+		expect(rest).toBeGreaterThan(0);
+		// Bytes of chance: Firefox compresses what it keeps.
+		const pieces = `Array.from({ length: Math.ceil(${rest} / 65536) }, () => crypto.getRandomValues(new Uint8Array(65536)))`;
+		await firefox.evaluate(
+			`caches.open('other').then((other) => other.put('/large', new Response(new Blob(${pieces}))))`
+		);
+		for (const view of ['phone', 'desk'] as const) {
+			const { viewport, theme } = VIEWS[view];
+			await firefox.evaluate(`localStorage.setItem('fireweed.theme', '${theme}')`);
+			await firefox.goto(`${server.url}?${view}`);
+			await expect.poll(() => says(firefox, FULL), { timeout: 30_000 }).toBe(true);
+			const file = pictureFile('storage-nearly-full', view);
+			await mkdir(path.dirname(file), { recursive: true });
+			await writeFile(file, await firefox.screenshot(viewport));
+		}
+		await click(firefox, 'Look at models');
+		await expect.poll(() => says(firefox, 'It is nearly full'), { timeout: 10_000 }).toBe(true);
+		await firefox.evaluate(`caches.delete('other')`);
+		// Firefox counts it for a while yet; a page asks when it is opened.
+		let looks = 0;
+		const stillFull = async () => {
+			await firefox.goto(`${server.url}?look=${(looks += 1)}#/settings`);
+			await expect.poll(() => says(firefox, 'used of about 50.3 MB'), { timeout: 60_000 }).toBe(true);
+			return (await says(firefox, FULL)) || (await says(firefox, 'It is nearly full'));
+		};
+		await expect.poll(stillFull, { timeout: 60_000 }).toBe(false);
+		expect(firefox.errors).toEqual([]);
+	} finally {
+		await firefox.close();
+		await server.close();
 	}
 });
