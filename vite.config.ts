@@ -1,6 +1,7 @@
 import { sveltekit } from '@sveltejs/kit/vite';
 import { SvelteKitPWA } from '@vite-pwa/sveltekit';
 import { defineConfig } from 'vite';
+import { firstScreen } from './scripts/first-screen.ts';
 import { messages } from './scripts/messages.ts';
 import { mendShellPage } from './scripts/shell-page.ts';
 
@@ -8,6 +9,7 @@ export default defineConfig({
 	plugins: [
 		mendShellPage(),
 		messages(),
+		firstScreen(),
 		sveltekit(),
 		SvelteKitPWA({
 			strategies: 'injectManifest',

@@ -57,9 +57,10 @@ const TABLE: Record<string, Rights> = {
 	},
 	// The offline shell must stand even where the tab cannot start: docs/decisions/offline-shell-before-the-tab.md
 	// Where everything is deleted no tab may start: docs/decisions/moving-house.md
+	// It judges signatures with the browser's own arithmetic: docs/decisions/first-screen.md
 	routes: {
 		rings: [
-			...['ui', 'src/lib/tab.ts', 'src/lib/survival/shell.ts'],
+			...['ui', 'src/lib/tab.ts', 'src/lib/survival/shell.ts', 'src/lib/keys/crypto.ts'],
 			...['src/lib/survival/wipe.ts', 'src/lib/survival/tidings.ts']
 		],
 		packages: ['svelte', '$app']

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { LoaderAlarm, ShellState } from '#lib/ports/shell.ts';
+import { verifySignature } from '#lib/protocol/signature.ts';
 import { believed, lookAtLoader, type Witness } from '#lib/survival/known-worker.ts';
 import type { VerifiedRelease } from '#lib/survival/release.ts';
 import { registerShell, type LoaderWitness, type ShellComponents } from '#lib/survival/shell.ts';
@@ -69,6 +70,7 @@ function setUp(found: Registration | Error, known?: Registration, witness: Parti
 		isSecureContext: true,
 		serviceWorker: container,
 		base: BASE,
+		begin: Promise.resolve(),
 		reload,
 		witness: {
 			believed: async () => RELEASE,
@@ -112,9 +114,23 @@ test('offline, a worker that is already there counts', async () => {
 	await until('ready');
 });
 
+test('nothing is registered before it may begin, nor after the page has ended', async () => {
+	const { start, container, until, states } = setUp(active());
+	const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+	start({ begin: first.promise }).stop();
+	first.resolve();
+	start({ begin: second.promise });
+	await new Promise((resolve) => setImmediate(resolve));
+	expect([container.asked, states.at(-1)?.kind]).toEqual([[], 'installing']);
+	second.resolve();
+	await until('ready');
+	expect(container.asked).toHaveLength(1);
+});
+
 test('the worker is the one beside the page, for the page’s folder', async () => {
-	const { start, container } = setUp(active());
+	const { start, container, until } = setUp(active());
 	start();
+	await until('ready');
 	expect(container.asked).toEqual([[`${BASE}service-worker.js`, { scope: BASE, updateViaCache: 'none' }]]);
 });
 
@@ -349,7 +365,8 @@ describe('the loader at the server', () => {
 				return new Response(body as BodyInit, { headers: { 'content-type': path.endsWith('.js') ? type : 'x/y' } });
 			},
 			memory: { getItem: (key) => memory.get(key) ?? null, setItem: (key, value) => void memory.set(key, value) },
-			now: () => T0
+			now: () => T0,
+			crypto: { verify: async (...signed) => verifySignature(...signed) }
 		};
 	}
 

@@ -9,7 +9,6 @@ import type { Crypto } from '#lib/ports/crypto.ts';
 import type { LoaderAlarm } from '#lib/ports/shell.ts';
 import { toHex } from '#lib/protocol/encode.ts';
 import type { Place } from '#lib/protocol/release.ts';
-import { verifySignature } from '#lib/protocol/signature.ts';
 import { PARTS, verifyRelease, type SignedParts, type VerifiedRelease } from './release.ts';
 
 /** What is compared against what. */
@@ -24,24 +23,27 @@ export interface Witness {
 	/** Where the hash of the loader last seen at rest is kept; undefined where nothing is. */
 	readonly memory: Pick<Storage, 'getItem' | 'setItem'> | undefined;
 	readonly now: () => number;
+	readonly crypto: Crypto;
 }
 
 /** Largest loader taken for one; today's has about 40,000 bytes. */
 const MAX_SCRIPT = 1024 * 1024;
 const SCRIPT = 'service-worker.js';
-/** Each in a task of its own: one takes a slow phone a tenth of a second, and somebody is typing. */
-const crypto: Crypto = {
-	verify: async (key, text, signature) => {
+
+/** Each signature in a task of its own: where the browser knows no Ed25519 one takes a slow phone a tenth of a second, and somebody is typing. */
+const apart = ({ crypto }: Witness): Crypto => ({
+	verify: async (...signed) => {
 		await new Promise((resolve) => setTimeout(resolve));
-		return verifySignature(key, text, signature);
+		return crypto.verify(...signed);
 	}
-};
+});
 
 /** The release a worker says runs, or why it cannot be believed. `said` is whatever came. */
-export async function believed(said: unknown, { root, floor, now }: Witness): Promise<VerifiedRelease | LoaderAlarm> {
+export async function believed(said: unknown, witness: Witness): Promise<VerifiedRelease | LoaderAlarm> {
 	const { parts } = Object(said) as { parts?: unknown };
 	if (!isParts(parts)) return 'not-signed';
-	return verifyRelease(parts, { root, floor }, crypto, now()).catch(() => 'not-signed' as const);
+	const { root, floor, now } = witness;
+	return verifyRelease(parts, { root, floor }, apart(witness), now()).catch(() => 'not-signed' as const);
 }
 
 /**
@@ -83,7 +85,8 @@ async function newerNames(script: string, running: VerifiedRelease, witness: Wit
 		if (!keys || !manifest || !files) return false;
 		const held = { keys: running.manifest.keys, sequence: running.manifest.sequence, cid: running.cid };
 		const { root, floor, now } = witness;
-		return loaderOf(await verifyRelease({ keys, manifest, files }, { root, floor, held }, crypto, now())) === script;
+		const newer = await verifyRelease({ keys, manifest, files }, { root, floor, held }, apart(witness), now());
+		return loaderOf(newer) === script;
 	} catch {
 		return false;
 	}

@@ -11,6 +11,7 @@ import type {
 	ToldRelease
 } from '#lib/ports/shell.ts';
 import { isCode, Refusal, type Code } from '#lib/protocol/errors.ts';
+import type { Crypto } from '#lib/ports/crypto.ts';
 import { FLOOR } from './floor.ts';
 import { gatewayOf, keepGateways, keptGateways } from './gateways/kept.ts';
 import { believed, lookAtLoader, type Witness } from './known-worker.ts';
@@ -26,6 +27,8 @@ export interface ShellComponents {
 	readonly serviceWorker: ServiceWorkerContainer | undefined;
 	/** The page's folder, where service-worker.js lies. */
 	readonly base: string;
+	/** Nothing is registered or fetched before this settles: the first screen wants the network and the processor for itself. */
+	readonly begin: Promise<unknown>;
 	readonly reload: () => void;
 	/** Where the list of gateways is kept for the loader; undefined where nothing is. */
 	readonly caches: Pick<CacheStorage, 'open'> | undefined;
@@ -45,10 +48,7 @@ const RETRY_AFTER_MS = 30_000;
 const CHECK_EVERY_MS = 6 * 3_600_000;
 
 /** Registers the worker beside this page and reports each change of state to `observe`, the present one at once. */
-export function registerShell(
-	observe: (state: ShellState) => void,
-	components: ShellComponents = browser()
-): ShellRegistration {
+export function registerShell(observe: (state: ShellState) => void, components: ShellComponents): ShellRegistration {
 	const { isSecureContext, serviceWorker } = components;
 	if (isSecureContext && serviceWorker) return new Registration(observe, components, serviceWorker);
 	observe({ kind: isSecureContext ? 'unsupported' : 'insecure-context' });
@@ -81,7 +81,7 @@ class Registration implements ShellRegistration {
 		this.#report();
 		const until = { signal: this.#ended.signal };
 		container.addEventListener('message', (event: Event) => this.#hear(event as MessageEvent<unknown>), until);
-		void this.#register();
+		void components.begin.then(() => this.#register());
 	}
 
 	started(): void {
@@ -124,6 +124,7 @@ class Registration implements ShellRegistration {
 	}
 
 	async #register(): Promise<void> {
+		if (this.#ended.signal.aborted) return;
 		const { base } = this.#components;
 		try {
 			const scope = new URL('./', base).href;
@@ -285,7 +286,8 @@ function isNames(value: unknown): value is readonly string[] {
 	return Array.isArray(value) && value.every((name) => typeof name === 'string');
 }
 
-function browser(): ShellComponents {
+/** This browser's, around what only the page's maker can give: when to begin, and who judges signatures. */
+export function inBrowser(begin: Promise<unknown>, crypto: Crypto): ShellComponents {
 	const base = new URL('./', location.href).href;
 	const witness: Witness = {
 		base,
@@ -293,12 +295,14 @@ function browser(): ShellComponents {
 		floor: FLOOR,
 		fetch: (url) => fetch(url, { cache: 'no-store', credentials: 'same-origin' }),
 		memory: tabMemory(),
-		now: Date.now
+		now: Date.now,
+		crypto
 	};
 	return {
 		isSecureContext: globalThis.isSecureContext,
 		serviceWorker: 'serviceWorker' in navigator ? navigator.serviceWorker : undefined,
 		base,
+		begin,
 		reload: () => location.reload(),
 		caches: (globalThis as Partial<typeof globalThis>).caches,
 		witness: {

@@ -112,6 +112,14 @@ export class Session {
 		if (state.kind === 'worker-changed') void this.#ready.then((app) => app.lock()).catch(() => {});
 	}
 
+	/** Resolves when the tab runs, or when it is known that it does not. */
+	get settled(): Promise<void> {
+		return this.#ready.then(
+			() => undefined,
+			() => undefined
+		);
+	}
+
 	/** Calls back once the tab runs. */
 	whenRunning(then: () => void): void {
 		void this.#ready.then(then).catch(() => {});
