@@ -65,13 +65,14 @@ for (const which of formsOr('subdomainUrl')) {
 			const older = await context.newPage();
 			await older.goto(gateway[which]);
 			await settled(older);
-			await page.bringToFront();
+			// It stays in front: Chromium (156) does not end a look it began for a tab that is put behind another, and every later look joins it.
 			expect(await atWork(page)).toBe('old');
 
 			gateway.serve(await build('two', 6, 'new'));
 			await expect
 				.poll(() => findsAnother(page).then(() => atWork(page)), { timeout: 30_000, intervals: [1_000] })
 				.toBe('new');
+			await page.bringToFront();
 			expect(await shown(page), 'the new loader runs the same release').toBe('one');
 			await page.reload();
 			expect(await shown(page)).toBe('one');

@@ -1,4 +1,6 @@
 /** The tab still opens when nothing answers: at a server's root and under both addresses of an IPFS gateway. */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { expect, test, type BrowserContext, type Page } from 'playwright/test';
 import { serve } from '../../scripts/serve.ts';
 import { PARTS } from '#lib/survival/release.ts';
@@ -148,4 +150,17 @@ test('a file damaged in the cache is fetched anew, not served', async ({ context
 	} finally {
 		await served.close();
 	}
+});
+
+test('the first screen is a few files, and the large ones are compiled while they come', async () => {
+	const page = await readFile(path.join(BUILD, 'index.html'), 'utf8');
+	const scripts = [...page.matchAll(/href="\.\/(\S+\.js)" rel="modulepreload"/g)].map(([, file = '']) => file);
+	expect(scripts.length).toBeGreaterThan(5);
+	// Split by use, as it was, there were 26.
+	expect(scripts.length).toBeLessThan(17);
+	const large = (await Promise.all(scripts.map((file) => readFile(path.join(BUILD, file), 'utf8')))).filter(
+		(code) => code.length > 20_000
+	);
+	expect(large.length).toBeGreaterThan(2);
+	for (const code of large) expect(code).toMatch(/^\/\/# allFunctionsCalledOnLoad\n/);
 });

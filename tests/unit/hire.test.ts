@@ -77,6 +77,24 @@ describe('the first choice', () => {
 		expect([events.length, ms]).toEqual([3, 5_000]);
 	});
 
+	it('is let go when the reader leaves its place in the queue, whether it still waits or was accepted meanwhile', async () => {
+		for (const pass of [0, 1_000]) {
+			await set(1);
+			here.does(0, {
+				says: [
+					[10, { state: 'queued', waitMs: 500 }],
+					[500, {}]
+				]
+			});
+			const tale = hire(await here.offers(), ORDINARY_WISH, here.at.ports, new AbortController().signal);
+			expect((await here.at.clock.until(tale.next())).value).toMatchObject({ type: 'queued' });
+			await here.at.clock.pass(pass);
+			expect(here.open()).toEqual([0]);
+			await here.at.clock.until(tale.return(undefined as never));
+			expect(here.open()).toEqual([]);
+		}
+	});
+
 	it('that fails while nobody listens is no unhandled failure', async () => {
 		here.does(0, { says: [[10, { state: 'queued', waitMs: 500 }], ...(refuses('declined').says ?? []), [20, {}]] });
 		const unhandled: unknown[] = [];

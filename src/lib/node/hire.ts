@@ -73,8 +73,8 @@ export async function* hire(
 				deadlineAt: undefined
 			};
 			try {
-				const hired = yield* queueing(choice.heard.executor, ports, (told) =>
-					assign(job, choice, beginning, wish, ports, signal, patience, told)
+				const hired = yield* queueing(choice.heard.executor, ports, signal, (told, until) =>
+					assign(job, choice, beginning, wish, ports, until, patience, told)
 				);
 				try {
 					yield { type: 'assigned', executor: facts(choice.heard), reason: choice.reason };
@@ -103,20 +103,35 @@ export async function* hire(
 	throw laterMs === undefined ? last : new Refusal('busy', 'executor', laterMs);
 }
 
-/** Tells of its place in the queue while `work` waits there. */
-async function* queueing<R>(
+/** Tells of its place in the queue while `work` waits there. A reader that leaves gives the place up. */
+async function* queueing(
 	executor: string,
 	ports: NodePorts,
-	work: (told: (waitMs: number) => void) => Promise<R>
-): AsyncGenerator<OriginateEvent, R, void> {
+	signal: AbortSignal,
+	work: (told: (waitMs: number) => void, until: AbortSignal) => Promise<HiredJob>
+): AsyncGenerator<OriginateEvent, HiredJob, void> {
 	const news = new Inbox<number | undefined>(ports.clock);
-	const done = work((waitMs) => news.put(waitMs)).finally(() => news.put(undefined));
+	const left = new AbortController();
+	const until = AbortSignal.any([signal, left.signal]);
+	const done = work((waitMs) => news.put(waitMs), until).finally(() => news.put(undefined));
 	// Its failure is thrown below; until then nobody may call it unhandled.
 	done.catch(() => undefined);
 	for (;;) {
 		const waitMs = await news.take(LONG_MS);
 		if (waitMs === undefined) return done;
-		yield { type: 'queued', executor, waitMs };
+		let stays = false;
+		try {
+			yield { type: 'queued', executor, waitMs };
+			stays = true;
+		} finally {
+			if (!stays) {
+				left.abort();
+				void done.then(
+					({ channel }) => channel.abort(),
+					() => undefined
+				);
+			}
+		}
 	}
 }
 

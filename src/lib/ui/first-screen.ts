@@ -13,10 +13,10 @@ function idle(): Promise<unknown> {
 	return new Promise((resolve) => ask(resolve));
 }
 
-/** The first picture is drawn: the tab may be loaded. */
+/** The first picture is drawn, the frame and what stands in it a task later: the tab may be loaded. */
 export function drawn(): Promise<unknown> {
-	const frame = new Promise((resolve) => requestAnimationFrame(resolve));
-	return Promise.race([frame.then(idle), after(NO_FRAME_MS)]);
+	const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+	return Promise.race([frame().then(idle).then(frame).then(idle), after(NO_FRAME_MS)]);
 }
 
 /** The tab has `settled`, running or not, and its work is done: what is kept for the next visit may be fetched. */
