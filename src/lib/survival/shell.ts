@@ -2,6 +2,7 @@
  * Whether this page will open again without a server, and which release it is. Registers the loader, looks for newer releases, watches that
  * the loader stays the one it was, and says at every step where it stands.
  */
+import type { Crypto } from '#lib/ports/crypto.ts';
 import type {
 	Coming,
 	LoaderAlarm,
@@ -11,7 +12,6 @@ import type {
 	ToldRelease
 } from '#lib/ports/shell.ts';
 import { isCode, Refusal, type Code } from '#lib/protocol/errors.ts';
-import type { Crypto } from '#lib/ports/crypto.ts';
 import { FLOOR } from './floor.ts';
 import { gatewayOf, keepGateways, keptGateways } from './gateways/kept.ts';
 import { believed, lookAtLoader, type Witness } from './known-worker.ts';
