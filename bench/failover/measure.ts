@@ -12,7 +12,7 @@ import { KILLS, type Kill } from './kills.ts';
 import { openRig, type Calm, type Loss } from './rig.ts';
 
 /** Raised when a change makes earlier lines say something else. */
-const METHOD = 1;
+const METHOD = 2;
 const TOKENS = 200;
 /** Tokens that are there when the executor is lost: from the first checkpoint to the middle, evenly. */
 const [EARLIEST, LATEST] = [33, 100];
@@ -88,7 +88,10 @@ export async function measureFailover(
 				for (let done = 0; done < alarms * 60_000; done += CHUNK_MS) {
 					const calm = await rig.undisturbed(Math.min(CHUNK_MS, alarms * 60_000 - done));
 					await note({ what: 'calm', burners: BURNERS, ...calm });
-					tell(`undisturbed: ${calm.jobMinutes.toFixed(1)} job-minutes, ${calm.alarms} false alarms`);
+					const nearest = Math.max(0, ...calm.hesitations);
+					tell(
+						`undisturbed: ${calm.jobMinutes.toFixed(1)} job-minutes, ${calm.alarms} false alarms; the longest silence took ${(100 * nearest).toFixed(0)} % of what was allowed`
+					);
 				}
 			} finally {
 				for (const fire of fires) fire.kill('SIGKILL');

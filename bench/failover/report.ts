@@ -3,7 +3,7 @@ import type { Machine } from '../machine.ts';
 import { table } from '../table.ts';
 import { KILLS } from './kills.ts';
 import type { Line } from './measure.ts';
-import type { Loss } from './rig.ts';
+import type { Calm, Loss } from './rig.ts';
 
 /** Issue 4: what a person may see of a loss, the 95th percentile. */
 const AIM_MS = [1_000, 300] as const;
@@ -51,7 +51,8 @@ export function reportFailover(lines: readonly Line[], made: Machine): string {
 			return `- Aim, ${name}: p95 at most ${aim} ms. Until another has it: ${spread(gone)}; the pause a person sees: ${spread(pauses)}.`;
 		}),
 		`- Tokens lost, doubled or changed against a replay of the seed: ${wrong.length === 0 ? 'none' : `in ${wrong.length} answers`}. Not finished: ${losses.filter(({ end }) => end !== 'success').length}; runs that failed: ${failures.length}.`,
-		`- False alarms on a loaded machine (${calm[0]?.burners ?? 0} busy loops): ${alarms} in ${minutes.toFixed(1)} job-minutes${minutes > 0 ? ` (95 %: at most ${(most(alarms) / minutes).toFixed(4)} a minute; aim: fewer than 0.001)` : ''}.\n`,
+		`- False alarms on a loaded machine (${calm[0]?.burners ?? 0} busy loops): ${alarms} in ${minutes.toFixed(1)} job-minutes${minutes > 0 ? ` (95 %: at most ${(most(alarms) / minutes).toFixed(4)} a minute; aim: fewer than 0.001)` : ''}.`,
+		`${nearMisses(calm, minutes)}\n`,
 		`${made.cpu}, ${made.cores} cores, ${made.memoryGiB} GiB, ${made.system}, Chromium ${made.chromium}. All browsers, the relay and the bench share these cores.\n`,
 		METHOD
 	].join('\n');
@@ -64,6 +65,24 @@ lost: its tab **closed**; its renderer process **killed** (SIGKILL); the process
 **Detection**: until the originator gives it up. **Reassignment**: from then until another has accepted; 0 where one had before. **Prefill**: from then until its next word is shown. **Pause**: the longest time without a new word.
 Hedged: one stands by from the beginning. Then each answer is drawn again from its receipt's seed in another process and compared, token by token. False alarms: as many answers at once as there are who lend, again and again, with nobody lost, beside busy loops, twice as many as cores.
 `;
+
+/** Shares of the silence allowed that are counted. */
+const NEAR = [0.4, 0.5, 0.6, 0.8, 1] as const;
+
+/**
+ * How near the living came to being given up. A rate that no run is long enough to see is reckoned from the tail: silences above a threshold fall off
+ * exponentially (peaks over threshold: S. Coles, "An Introduction to Statistical Modeling of Extreme Values", 2001, chapter 4, with shape 0).
+ */
+function nearMisses(calm: readonly Calm[], minutes: number): string {
+	const shares = calm.flatMap(({ hesitations }) => hesitations);
+	const counts = NEAR.map((share) => `${(100 * share).toFixed(0)} %: ${shares.filter((each) => each >= share).length}`);
+	const told = `- Silences of living executors in that time, by how much they took of what was allowed: ${counts.join(', ')}`;
+	const least = NEAR[0];
+	const excess = shares.reduce((sum, share) => sum + share - least, 0) / shares.length;
+	if (shares.length === 0 || excess === 0) return `${told}.`;
+	const rate = (shares.length / minutes) * Math.exp(-(1 - least) / excess);
+	return `${told}. Were the tail exponential, ${rate.toPrecision(2)} a minute would be false alarms.`;
+}
 
 /** From the loss until somebody else has it. */
 function untilAnother({ detection, reassignment }: Loss): number {

@@ -40,6 +40,8 @@ export interface Calm {
 	/** Living executors that were given up. */
 	readonly alarms: number;
 	readonly unfinished: number;
+	/** Silences that took more than two fifths of what was allowed before a peer would have been given up, each as a share of it. */
+	readonly hesitations: readonly number[];
 }
 
 export interface Rig {
@@ -125,7 +127,7 @@ export async function openRig(): Promise<Rig> {
 		},
 		undisturbed: async (ms) => {
 			const began = Date.now();
-			const counts = { jobMinutes: 0, alarms: 0, unfinished: 0 };
+			const counts = { jobMinutes: 0, alarms: 0, unfinished: 0, hesitations: [] as number[] };
 			for (let turn = 0; Date.now() - began < ms; turn += 1) {
 				const wanted = { prompt: `Tell me about job ${turn}`, tokens: 200, many: LENDERS };
 				const { answers, said } = await within(
@@ -133,7 +135,9 @@ export async function openRig(): Promise<Rig> {
 					'the answers'
 				);
 				for (const answer of answers) counts.jobMinutes += answer.ms / 60_000;
-				counts.alarms += said.filter((line) => line === 'fireweed executor-lost').length;
+				counts.alarms += said.filter(({ line }) => line === 'fireweed executor-lost').length;
+				for (const { line, facts } of said)
+					if (line === 'fireweed peer-hesitated') counts.hesitations.push(shareOf(facts as Silence));
 				counts.unfinished += answers.filter(({ end }) => end !== 'success').length;
 			}
 			return counts;
@@ -144,6 +148,13 @@ export async function openRig(): Promise<Rig> {
 		}
 	};
 }
+
+interface Silence {
+	readonly ms: number;
+	readonly allowedMs: number;
+}
+
+const shareOf = ({ ms, allowedMs }: Silence) => Math.round((1_000 * ms) / allowedMs) / 1_000;
 
 async function lend(stage: Stage, browser: Browser): Promise<Lender> {
 	const page = await stage.person(browser);

@@ -144,7 +144,7 @@ class BenchPage {
 		};
 		try {
 			const answers = await Promise.all(Array.from({ length: many }, (_, which) => answer(which)));
-			return { answers, said: kept.said.map(({ line }) => line) };
+			return { answers, said: kept.said };
 		} finally {
 			note.stop();
 		}
@@ -212,7 +212,7 @@ export interface Together {
 /** What became of them. */
 export interface Calmly {
 	readonly answers: readonly { readonly ms: number; readonly end: string }[];
-	readonly said: readonly string[];
+	readonly said: Chronicle['said'];
 }
 
 /** Notes what the app tells developers, until stopped. */

@@ -26,6 +26,17 @@ async function ask(page: Page, prompt: string): Promise<void> {
 	await expect(sendButton(page)).toBeVisible({ timeout: FIRST_ANSWER_MS });
 }
 
+/** From the next load on, the tab cannot begin before `read-on` is heard. */
+const holdTheTab = (page: Page) =>
+	page.addInitScript(() => {
+		const { request } = LockManager.prototype;
+		const released = new Promise<void>((resolve) => addEventListener('read-on', () => resolve()));
+		LockManager.prototype.request = async function (...given: unknown[]): Promise<unknown> {
+			await released;
+			return Reflect.apply(request, this, given);
+		};
+	});
+
 /** Whether something is wider than the window. */
 const tooWide = (page: Page) => page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
 
@@ -210,19 +221,35 @@ test('typing is possible before the tab runs, and a message sent then is answere
 	await expect(log(page)).toContainText('This device');
 });
 
+test('what is sent before the tab can keep it is in the box again after a reload, and no longer once it is kept', async ({
+	page
+}) => {
+	await holdTheTab(page);
+	await page.goto(site.url);
+	await message(page).fill('What is the capital of Peru?');
+	await message(page).press('Enter');
+	await expect(log(page)).toContainText('What is the capital of Peru?');
+	await expect(message(page)).toHaveValue('');
+	await page.reload();
+	await expect(message(page)).toHaveValue('What is the capital of Peru?');
+	await message(page).press('Enter');
+	await page.evaluate(() => dispatchEvent(new Event('read-on')));
+	await expect(log(page)).toContainText('Lima', { timeout: FIRST_ANSWER_MS });
+	await expect(sendButton(page)).toBeVisible();
+	await page.reload();
+	await page.evaluate(() => dispatchEvent(new Event('read-on')));
+	await expect(log(page)).toContainText('Lima');
+	await expect(message(page)).toHaveValue('');
+	await page.getByRole('link', { name: 'New chat' }).first().click();
+	await expect(message(page)).toHaveValue('');
+});
+
 test('what is sent before its conversation is read stays in sight, can be taken back, and goes out once', async ({
 	page
 }) => {
 	await page.goto(site.url);
 	await ask(page, 'What is Fireweed?');
-	await page.addInitScript(() => {
-		const { request } = LockManager.prototype;
-		const released = new Promise<void>((resolve) => addEventListener('read-on', () => resolve()));
-		LockManager.prototype.request = async function (...given: unknown[]): Promise<unknown> {
-			await released;
-			return Reflect.apply(request, this, given);
-		};
-	});
+	await holdTheTab(page);
 	await page.reload();
 	await message(page).fill('What is the capital of Peru?');
 	await message(page).press('Enter');

@@ -66,8 +66,21 @@ describe('the page of all losses', () => {
 		expect(text).toContain('in 1 answers');
 	});
 
+	const quiet = (hesitations: readonly number[]) => ({
+		...{ ...run, what: 'calm' as const, burners: 4 },
+		...{ jobMinutes: 3_000, alarms: 0, unfinished: 0, hesitations }
+	});
+
+	it('tells how near the living came to it, and reckons the rate from an exponential tail', () => {
+		expect(page([quiet([])])).toContain('40 %: 0, 50 %: 0, 60 %: 0, 80 %: 0, 100 %: 0.');
+		// 600 of them over 3,000 minutes, a tenth over two fifths on average: 0.2 e^-6 a minute.
+		const text = page([quiet(Array.from({ length: 300 }, () => [0.45, 0.55]).flat())]);
+		expect(text).toContain('40 %: 600, 50 %: 300, 60 %: 0,');
+		expect(text).toContain(`exponential, ${(0.2 * Math.exp(-6)).toPrecision(2)} a minute`);
+	});
+
 	it('bounds the rate of false alarms from above, also when there was none', () => {
-		const calm: Line = { ...run, what: 'calm', burners: 4, jobMinutes: 3_000, alarms: 0, unfinished: 0 };
+		const calm = quiet([]);
 		// The rule of three.
 		expect(page([calm])).toContain('0 in 3000.0 job-minutes (95 %: at most 0.0010 a minute');
 		expect(page([{ ...calm, alarms: 3 }])).toContain('3 in 3000.0 job-minutes (95 %: at most 0.0026 a minute');

@@ -17,8 +17,10 @@ import {
 	WAIT_FOR_THEM_MS,
 	WANTED_NEIGHBOURS
 } from '#lib/mesh/neighbours.ts';
+import { LEAST_PATIENCE_MS, PATIENCE_MS } from '#lib/mesh/patience.ts';
 import { privateKeyOf } from '#lib/mesh/private-key.ts';
 import {
+	BEAT_MS,
 	decodeRecord,
 	encodeRecord,
 	forget,
@@ -28,7 +30,6 @@ import {
 	NO_PULSE,
 	RECORD_BYTES,
 	roundTripOf,
-	SILENT_AFTER_MS,
 	tick,
 	watch,
 	type Pulse
@@ -137,12 +138,14 @@ describe('pulse, on virtual time', () => {
 
 	test('a peer that beats is never silent; one that stops is, within the stated time and one tick', () => {
 		const alive = (now: number, pulse: Pulse): Pulse =>
-			heardBeat(pulse, 'a', { kind: 'beat', sequence: 1 + now / TICK_MS, echo: 0, heldMs: 0 }, now);
+			now % BEAT_MS === 0
+				? heardBeat(pulse, 'a', { kind: 'beat', sequence: 1 + now / BEAT_MS, echo: 0, heldMs: 0 }, now)
+				: pulse;
 		const { pulse, silentAt } = run(watch(NO_PULSE, 'a', 0), 0, 60_000, alive);
 		expect(silentAt).toBeUndefined();
 		const after = run(pulse, 60_000 + TICK_MS, 70_000);
-		expect(after.silentAt).toBeGreaterThan(60_000 + SILENT_AFTER_MS);
-		expect(after.silentAt).toBeLessThanOrEqual(60_000 + SILENT_AFTER_MS + TICK_MS);
+		expect(after.silentAt).toBeGreaterThan(60_000 + PATIENCE_MS);
+		expect(after.silentAt).toBeLessThanOrEqual(60_000 + PATIENCE_MS + TICK_MS);
 		expect(after.pulse.links.size).toBe(0);
 	});
 
@@ -150,6 +153,44 @@ describe('pulse, on virtual time', () => {
 		const { silentAt } = run(watch(NO_PULSE, 'a', 0), 0, 20_000);
 		expect(silentAt).toBeGreaterThan(FIRST_BEAT_MS);
 		expect(silentAt).toBeLessThanOrEqual(FIRST_BEAT_MS + TICK_MS);
+	});
+
+	test('one that falls silent in the middle of its frames is found in half the time; one that stuttered is not', () => {
+		const speaking = (now: number, pulse: Pulse): Pulse => {
+			for (let at = now - TICK_MS; at < now; at += 25) pulse = heardAnything(pulse, 'a', at);
+			return pulse;
+		};
+		const from = 20_000;
+		const { pulse } = run(watch(NO_PULSE, 'a', 0), 0, from, speaking);
+		const { silentAt } = run(pulse, from + TICK_MS, from + 5_000);
+		expect(silentAt).toBeGreaterThan(from + LEAST_PATIENCE_MS - 25);
+		expect(silentAt).toBeLessThanOrEqual(from + LEAST_PATIENCE_MS + TICK_MS);
+		const paused = run(pulse, from + TICK_MS, from + 500);
+		expect(paused.silentAt).toBeUndefined();
+		const again = run(paused.pulse, from + 625, from + 1_625, speaking);
+		const then = run(again.pulse, from + 1_750, from + 5_000).silentAt ?? 0;
+		expect(then - from - 1_625).toBeGreaterThan(2 * 450);
+	});
+
+	test('what waited behind our own lateness is no pause of theirs', () => {
+		const speaking = (now: number, pulse: Pulse): Pulse => heardAnything(pulse, 'a', now);
+		const { pulse } = run(watch(NO_PULSE, 'a', 0), 0, 20_000, speaking);
+		// The page stands still for five seconds; the frame is read before the tick, or after it.
+		const back = 25_000;
+		const frameFirst = heardAnything(pulse, 'a', back);
+		const tickFirst = heardAnything(tick(pulse, back).pulse, 'a', back);
+		for (const { links } of [frameFirst, tickFirst]) expect(links.get('a')?.patience?.longest).toBe(TICK_MS);
+	});
+
+	test('beats at every second tick, also when ticks come a little early or late', () => {
+		let pulse = watch(NO_PULSE, 'a', 0);
+		const beats: number[] = [];
+		for (let i = 0; i < 8; i++) {
+			const result = tick(pulse, i * TICK_MS + (i % 3) * 20);
+			pulse = result.pulse;
+			beats.push(result.beats.length);
+		}
+		expect(beats).toEqual([1, 0, 1, 0, 1, 0, 1, 0]);
 	});
 
 	test('anything heard counts as life', () => {
@@ -166,7 +207,7 @@ describe('pulse, on virtual time', () => {
 				expect(woken.silent).toEqual([]);
 				({ pulse } = woken);
 				const { silentAt } = run(pulse, back + TICK_MS, back + 10_000);
-				expect(silentAt).toBeLessThanOrEqual(back + SILENT_AFTER_MS + TICK_MS);
+				expect(silentAt).toBeLessThanOrEqual(back + PATIENCE_MS + TICK_MS);
 			})
 		);
 	});
@@ -180,7 +221,7 @@ describe('pulse, on virtual time', () => {
 				for (const step of steps) {
 					now += step;
 					// The peer beats on its own clock and is heard whenever we run.
-					if (now - beat >= TICK_MS) {
+					if (now - beat >= BEAT_MS) {
 						beat = now;
 						pulse = heardAnything(pulse, 'a', now);
 					}

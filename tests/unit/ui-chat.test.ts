@@ -4,7 +4,8 @@ import type { Message } from '#lib/ports/store.ts';
 import { Refusal } from '#lib/protocol/errors.ts';
 import type { OriginateEvent } from '#lib/node/events.ts';
 import { emptyAnswer, hearMesh, titleFrom, type AnswerMessage, type Running } from '#lib/ui/chat/answering.ts';
-import { Chat, type Claims } from '#lib/ui/chat/chat.svelte.ts';
+import { Chat } from '#lib/ui/chat/chat.svelte.ts';
+import type { Claims } from '#lib/ui/chat/claims.ts';
 import { turnsBefore } from '#lib/ui/chat/turns.ts';
 import { Conversations, UNDO_MS } from '#lib/ui/chat/conversations.svelte.ts';
 import { hearJob } from '#lib/ui/contribute/contribution.svelte.ts';
@@ -567,6 +568,52 @@ describe('a reload', () => {
 		expect(again.open.messages.map(({ order }) => order)).toEqual([0, 1, 2, 3]);
 		expect(again.open.conversation?.title).toBe('What is the capital of Peru?');
 		expect(answerOf(again.open)?.status).toBe('done');
+	});
+
+	test('what is sent before the tab runs, or cannot be kept, is the draft of whoever typed it until it is kept', async () => {
+		const store = fakeStore();
+		const { components, app, problems } = profile({}, store);
+		let begin: (running: typeof app) => void = () => {};
+		const early = { ...components, app: new Promise<typeof app>((resolve) => (begin = resolve)) };
+		const heard: string[] = [];
+		const sent = (text: string) => ({
+			...{ text, place: 'device' as const },
+			gone: () => heard.push('gone'),
+			kept: () => heard.push('kept')
+		});
+		const chat = new Chat(early);
+		chat.send(sent('What is Fireweed?'));
+		await settle();
+		expect(heard).toEqual(['gone']);
+		begin(app);
+		await settle();
+		expect(heard).toEqual(['gone', 'kept']);
+		vi.spyOn(store.messages, 'put').mockRejectedValue(new Refusal('storage-full'));
+		chat.send(sent('And who is there?'));
+		await settle();
+		expect(heard).toEqual(['gone', 'kept', 'gone']);
+		expect(problems.length).toBeGreaterThan(0);
+		// Nobody wants the draft of a conversation that is deleted.
+		const other = new Chat({ ...components, app: new Promise<typeof app>(() => {}) });
+		other.discard();
+		other.send(sent('Anybody?'));
+		expect(heard.slice(3)).toEqual(['kept', 'gone']);
+	});
+
+	test('looks for a conversation only once it is kept', async () => {
+		const { components, app, remembered } = profile();
+		let begin: (running: typeof app) => void = () => {};
+		const conversations = new Conversations({
+			...components,
+			app: new Promise<typeof app>((resolve) => (begin = resolve))
+		});
+		conversations.open.send({ text: 'What is Fireweed?', place: 'device' });
+		conversations.began();
+		await settle();
+		expect(remembered()).toBeUndefined();
+		begin(app);
+		await settle();
+		expect(remembered()).toBe(conversations.open.conversation?.id);
 	});
 
 	test('a conversation that is gone does not swallow what was sent', async () => {

@@ -1,5 +1,6 @@
 /** The thin doer around pulse.ts: one stream per direct connection, opened by the side that dialled, written and read by both. */
 import type { Connection, Stream, StreamMessageEvent } from '@libp2p/interface';
+import type { Log } from '#lib/ports/log.ts';
 import {
 	NO_PULSE,
 	PULSE_PROTOCOL,
@@ -10,6 +11,7 @@ import {
 	heardAnything,
 	heardBeat,
 	roundTripOf,
+	silenceOf,
 	tick,
 	watch
 } from './pulse.ts';
@@ -18,12 +20,15 @@ import {
 const OPEN_PATIENCE_MS = 5_000;
 /** Unsent pulse bytes after which beats are left out: a full pipe says nothing new and must not grow. */
 const LARGEST_BACKLOG = 64 * RECORD_BYTES;
+/** A silence that took more than this share of what was allowed is told to developers: so near it came to a false alarm. */
+const HESITATION = 0.4;
 
 export interface HeartbeatInit {
 	/** Monotonic milliseconds. */
 	readonly now: () => number;
 	/** The peer of this connection is gone; called outside of any stream event. */
 	readonly onLost: (connection: Connection, why: 'silent' | 'goodbye') => void;
+	readonly log: Log;
 }
 
 interface Watched {
@@ -66,6 +71,7 @@ export class Heartbeat {
 
 	/** Something came over this connection. */
 	heard(connection: Connection): void {
+		this.#tellHesitation(connection);
 		this.#pulse = heardAnything(this.#pulse, connection.id, this.#init.now());
 	}
 
@@ -95,6 +101,12 @@ export class Heartbeat {
 	goodbye(): void {
 		const record = encodeRecord({ kind: 'goodbye' });
 		for (const { stream } of this.#watched.values()) if (stream !== undefined) this.#write(stream, record);
+	}
+
+	/** Before the end of a silence is noted. */
+	#tellHesitation(connection: Connection): void {
+		const { ms = 0, allowedMs = Infinity } = silenceOf(this.#pulse, connection.id, this.#init.now()) ?? {};
+		if (ms > HESITATION * allowedMs) this.#init.log('peer-hesitated', { ms: Math.round(ms), allowedMs });
 	}
 
 	#write(stream: Stream, record: Uint8Array): void {
@@ -145,6 +157,7 @@ export class Heartbeat {
 	#read({ connection }: Watched, bytes: Uint8Array): void {
 		const record = decodeRecord(bytes);
 		if (record?.kind === 'beat') {
+			this.#tellHesitation(connection);
 			this.#pulse = heardBeat(this.#pulse, connection.id, record, this.#init.now());
 		} else if (record?.kind === 'goodbye' && this.#watched.has(connection.id)) {
 			this.drop(connection);

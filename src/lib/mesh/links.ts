@@ -1,6 +1,7 @@
 /** Who is connected, by which path, and what ends with them: connections, their heartbeat and the channels that stand on them. */
 import type { Connection, PeerId as Libp2pPeerId, Stream } from '@libp2p/interface';
 import { Refusal } from '#lib/protocol/errors.ts';
+import type { Log } from '#lib/ports/log.ts';
 import type { Channel, MeshEvent, Peer, PeerId, Purpose } from '#lib/ports/mesh.ts';
 import { StreamChannel } from './channel.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -36,6 +37,7 @@ export interface LinksInit {
 	readonly onGone: (peer: PeerId) => void;
 	readonly onDirect: (peer: PeerId) => void;
 	readonly onChannel: (channel: Channel, purpose: Purpose) => void;
+	readonly log: Log;
 }
 
 export class Links {
@@ -55,7 +57,8 @@ export class Links {
 			now: init.now,
 			onLost: (connection, why) => {
 				this.lose(connection, why);
-			}
+			},
+			log: init.log
 		});
 	}
 

@@ -92,6 +92,7 @@ class MeshService implements Libp2pMesh {
 		});
 		this.#links = new Links({
 			now,
+			log: init.log,
 			isRelay: (peer) => this.#relays.has(peer),
 			emit: (event) => {
 				this.#emit(event);

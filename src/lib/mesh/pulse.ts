@@ -2,16 +2,16 @@
  * Is the other side still there? A closed tab says nothing to its WebRTC peers (measured: libp2p notices after 7–14 s), so both sides
  * of a direct connection beat on `/fireweed/pulse/1.0.0`, and a tab that goes on purpose says goodbye.
  *
- * Everything here is pure: time comes in, a new state and what to do go out.
+ * Everything here is pure: time comes in, a new state and what to do go out. How long a silence may be: patience.ts.
  */
+import { patienceFrom, patienceMs, paused, type Patience } from './patience.ts';
+import { TICK_MS } from './ticker.ts';
 
 export const PULSE_PROTOCOL = '/fireweed/pulse/1.0.0';
-/** A connection on which nothing was heard for so long has lost its peer, ms. Nearly five beats, so that four may be late or stuck. */
-export const SILENT_AFTER_MS = 1_200;
+/** Milliseconds between beats: every second tick. */
+export const BEAT_MS = 2 * TICK_MS;
 /** Silence allowed to a connection that has never spoken, ms: its pulse stream is still being opened, on a machine busy with the same. */
 export const FIRST_BEAT_MS = 5_000;
-/** A tick later than this, ms, means that we were frozen and could not hear; twice the tick, so that ordinary jitter is none. */
-export const LATE_TICK_MS = 500;
 /** Beats whose sending time is remembered for measuring the round trip; at 250 ms a beat that covers two seconds. */
 const REMEMBERED_BEATS = 8;
 /** One record on the wire, bytes. */
@@ -67,7 +67,8 @@ export function decodeRecord(bytes: Uint8Array): PulseRecord | undefined {
 interface Link {
 	/** When anything was heard last; moved forward by our own freezes. */
 	readonly heardAt: number;
-	readonly everHeard: boolean;
+	/** Undefined until something was heard. */
+	readonly patience: Patience | undefined;
 	/** Newest sequence sent, and when the last few were. */
 	readonly sequence: number;
 	readonly sentAt: readonly { readonly sequence: number; readonly at: number }[];
@@ -78,10 +79,11 @@ interface Link {
 
 export interface Pulse {
 	readonly tickedAt: number | undefined;
+	readonly beatAt: number | undefined;
 	readonly links: ReadonlyMap<LinkId, Link>;
 }
 
-export const NO_PULSE: Pulse = { tickedAt: undefined, links: new Map() };
+export const NO_PULSE: Pulse = { tickedAt: undefined, beatAt: undefined, links: new Map() };
 
 function withLink(pulse: Pulse, id: LinkId, link: Link): Pulse {
 	return { ...pulse, links: new Map(pulse.links).set(id, link) };
@@ -91,7 +93,7 @@ function withLink(pulse: Pulse, id: LinkId, link: Link): Pulse {
 export function watch(pulse: Pulse, id: LinkId, now: number): Pulse {
 	return withLink(pulse, id, {
 		heardAt: now,
-		everHeard: false,
+		patience: undefined,
 		sequence: 0,
 		sentAt: [],
 		heardSequence: 0,
@@ -111,9 +113,34 @@ export function forget(pulse: Pulse, id: LinkId): Pulse {
 /** Anything came over the connection: whoever sends is alive. */
 export function heardAnything(pulse: Pulse, id: LinkId, now: number): Pulse {
 	const link = pulse.links.get(id);
-	return link === undefined
-		? pulse
-		: withLink(pulse, id, { ...link, heardAt: Math.max(link.heardAt, now), everHeard: true });
+	return link === undefined ? pulse : withLink(pulse, id, { ...link, ...silenceEnds(pulse, link, now) });
+}
+
+/** How long a connection has been silent, and how long it may be, ms; undefined before anything was heard. Our own lateness is no silence of theirs. */
+export function silenceOf(
+	pulse: Pulse,
+	id: LinkId,
+	now: number
+): { readonly ms: number; readonly allowedMs: number } | undefined {
+	const link = pulse.links.get(id);
+	if (link?.patience === undefined) return undefined;
+	return { ms: silentMs(pulse, link, now), allowedMs: patienceMs(link.patience, now) };
+}
+
+const silentMs = (pulse: Pulse, { heardAt }: Link, now: number) => Math.max(0, now - heardAt - latenessOf(pulse, now));
+
+/** Something was heard. */
+function silenceEnds(pulse: Pulse, link: Link, now: number): Pick<Link, 'heardAt' | 'patience'> {
+	const { heardAt, patience } = link;
+	return {
+		heardAt: Math.max(heardAt, now),
+		patience: patience === undefined ? patienceFrom(now) : paused(patience, silentMs(pulse, link, now), now)
+	};
+}
+
+/** How late the next tick is already, ms: for so long nothing could be heard here. */
+function latenessOf({ tickedAt }: Pulse, now: number): number {
+	return tickedAt === undefined ? 0 : Math.max(0, now - tickedAt - TICK_MS);
 }
 
 /** A beat came; measures the round trip when it echoes one of ours. */
@@ -123,8 +150,7 @@ export function heardBeat(pulse: Pulse, id: LinkId, beat: PulseRecord & { readon
 	const sent = link.sentAt.find(({ sequence }) => sequence === beat.echo);
 	return withLink(pulse, id, {
 		...link,
-		heardAt: Math.max(link.heardAt, now),
-		everHeard: true,
+		...silenceEnds(pulse, link, now),
 		heardSequence: beat.sequence,
 		heardSequenceAt: now,
 		roundTripMs: sent === undefined ? link.roundTripMs : Math.max(0, now - sent.at - beat.heldMs)
@@ -133,41 +159,37 @@ export function heardBeat(pulse: Pulse, id: LinkId, beat: PulseRecord & { readon
 
 export interface Tick {
 	readonly pulse: Pulse;
-	/** What to send now, one for each connection watched. */
+	/** What to send now: at every second tick, one for each connection watched. */
 	readonly beats: readonly { readonly id: LinkId; readonly record: PulseRecord }[];
 	/** Connections whose peer is gone; they are no longer watched. */
 	readonly silent: readonly LinkId[];
 }
 
 /**
- * One tick. A tick that came late means that this tab was frozen, throttled or asleep: what peers sent meanwhile may still wait behind
- * it in the event queue, so their silence counts from now on and a frozen tab does not drop living peers.
+ * One tick. One that comes late means that this tab was busy, frozen, throttled or asleep: what peers sent meanwhile may still wait behind it in the
+ * event queue, so their silence is shorter by as much, and a frozen tab does not drop living peers.
  */
 export function tick(pulse: Pulse, now: number): Tick {
-	const lateness = pulse.tickedAt === undefined ? 0 : now - pulse.tickedAt;
-	const frozen = lateness > LATE_TICK_MS;
+	const late = latenessOf(pulse, now);
+	const beating = pulse.beatAt === undefined || now - pulse.beatAt > BEAT_MS - TICK_MS / 2;
 	const links = new Map<LinkId, Link>();
 	const beats: { id: LinkId; record: PulseRecord }[] = [];
 	const silent: LinkId[] = [];
 	for (const [id, old] of pulse.links) {
-		const link = frozen ? { ...old, heardAt: Math.min(now, old.heardAt + lateness) } : old;
-		if (now - link.heardAt > (link.everHeard ? SILENT_AFTER_MS : FIRST_BEAT_MS)) {
+		const link = { ...old, heardAt: Math.min(now, old.heardAt + late) };
+		if (now - link.heardAt > (link.patience === undefined ? FIRST_BEAT_MS : patienceMs(link.patience, now))) {
 			silent.push(id);
-			continue;
+		} else if (beating) {
+			const sequence = link.sequence + 1;
+			const sentAt = [...link.sentAt, { sequence, at: now }].slice(-REMEMBERED_BEATS);
+			const heldMs = link.heardSequence === 0 ? 0 : now - link.heardSequenceAt;
+			links.set(id, { ...link, sequence, sentAt });
+			beats.push({ id, record: { kind: 'beat', sequence, echo: link.heardSequence, heldMs } });
+		} else {
+			links.set(id, link);
 		}
-		const sequence = link.sequence + 1;
-		links.set(id, { ...link, sequence, sentAt: [...link.sentAt, { sequence, at: now }].slice(-REMEMBERED_BEATS) });
-		beats.push({
-			id,
-			record: {
-				kind: 'beat',
-				sequence,
-				echo: link.heardSequence,
-				heldMs: link.heardSequence === 0 ? 0 : now - link.heardSequenceAt
-			}
-		});
 	}
-	return { pulse: { tickedAt: now, links }, beats, silent };
+	return { pulse: { tickedAt: now, beatAt: beating ? now : pulse.beatAt, links }, beats, silent };
 }
 
 export function roundTripOf(pulse: Pulse, id: LinkId): number | undefined {

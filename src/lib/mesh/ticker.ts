@@ -5,8 +5,8 @@
  * worker timers keep their pace (measured, docs/spec/mesh.md).
  */
 
-/** Milliseconds between ticks; also the pace of heartbeats. */
-export const TICK_MS = 250;
+/** Milliseconds between ticks. Also how much later than it could be a silence is seen. */
+export const TICK_MS = 125;
 
 export interface Ticker {
 	/** Calls `onTick` about every TICK_MS until stop. Starting twice keeps the newest listener only. */

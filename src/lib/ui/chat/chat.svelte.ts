@@ -2,7 +2,7 @@
  * One conversation as a screen sees it: its messages, the answer under way, and what a person can do with them.
  * Everything is kept in the store as it happens, so that a reload or a closed tab loses no word.
  */
-import type { App, Wish } from '#lib/node/app.ts';
+import type { App } from '#lib/node/app.ts';
 import type { Attachment, Conversation, Manner, Message } from '#lib/ports/store.ts';
 import { codeOfThrown } from '../words.ts';
 import {
@@ -18,10 +18,12 @@ import {
 	type Running
 } from './answering.ts';
 import { Branches, NOTHING_SHOWN, type Versions } from './branches.ts';
-import { GREEDY, NATURAL, tidy, USUAL_ANSWER_TOKENS } from './manner.ts';
+import type { Claims } from './claims.ts';
+import { tidy } from './manner.ts';
 import { markdown } from './markdown-reader.svelte.ts';
+import { Pace } from './pace.ts';
 import { events, eventsAgain, unlessStopped } from './streams.ts';
-import { turnsBefore, withinLimits } from './turns.ts';
+import { wishFor } from './wish.ts';
 
 /** What a chat needs from outside. */
 export interface ChatComponents {
@@ -33,24 +35,11 @@ export interface ChatComponents {
 	readonly claims: Claims;
 	/** Hears that keeping failed, with a code. */
 	readonly notKept: (error: unknown) => void;
+	/** Hears that a message of this conversation is kept: a reload finds it. */
+	readonly kept?: (conversation: string) => void;
 	/** Id of the model wished for on the mesh; undefined: any. */
 	meshModel(): string | undefined;
 }
-
-/** Which answers some tab is writing: an answer left as running by a closed tab must not wait for ever. */
-export interface Claims {
-	/** Claims an answer until the returned function is called or the tab ends. */
-	hold(message: string): () => void;
-	/** Calls back once nobody writes this answer; it is claimed until what is returned settles. */
-	whenFree(message: string, then: () => void | Promise<void>): void;
-}
-
-/** A running answer is written down this often; what came since is all that a crash can cost. */
-const SAVE_EVERY_MS = 1000;
-/** Words are shown in batches: faster than this nobody reads, and parsing for every token would slow a long answer. */
-const SHOW_EVERY_MS = 40;
-/** The length wish of tests goes with temperature 1, because a greedy answer forced to go on repeats itself. */
-const OPEN = { temperatureMilli: 1000, topK: 20, topPMilli: 1000 } as const;
 
 /** What a person sends. */
 export interface Sent {
@@ -59,6 +48,8 @@ export interface Sent {
 	readonly attachments?: readonly Attachment[] | undefined;
 	/** Called when it has become a message: until then its words belong to whoever typed them. */
 	readonly gone?: (() => void) | undefined;
+	/** Called when that message is kept: until then a reload loses it, and its draft is to be had again. */
+	readonly kept?: (() => void) | undefined;
 }
 
 export class Chat {
@@ -80,11 +71,7 @@ export class Chat {
 	droppedTurns = $state(0);
 	readonly #with: ChatComponents;
 	#stop: AbortController | undefined;
-	#newest: Running | undefined;
-	#later: ReturnType<typeof setTimeout> | undefined;
 	#discarded = false;
-	#showAt = 0;
-	#saveAt = 0;
 	/** Whether the messages kept are here; a new chat has none. */
 	#loaded: boolean;
 	/** Answers of other tabs that are waited for. */
@@ -160,7 +147,7 @@ export class Chat {
 		return this.messages[this.messages.findIndex(({ id }) => id === message.id) - 1];
 	}
 
-	#say(parent: Message | undefined, { text, place, attachments = [], gone }: Sent): true {
+	#say(parent: Message | undefined, { text, place, attachments = [], gone, kept }: Sent): true {
 		const { now, id } = this.#with;
 		const title = titleFrom(text === '' ? (attachments[0]?.name ?? '') : text);
 		const begun = { id: id(), title, createdAt: now(), updatedAt: now(), manner: this.#manner };
@@ -177,7 +164,10 @@ export class Chat {
 		};
 		const answer = this.#answerAfter(question, place);
 		this.#add(conversation, [question, answer]);
-		this.#keep(question);
+		this.#keep(question, () => {
+			kept?.();
+			this.#with.kept?.(conversation.id);
+		});
 		gone?.();
 		void this.#answer(answer, place);
 		return true;
@@ -264,7 +254,15 @@ export class Chat {
 		const release = orphan ? () => undefined : this.#with.claims.hold(message.id);
 		this.droppedTurns = 0;
 		let state: Running = { message, phase: { kind: 'starting' }, droppedTurns: 0 };
-		this.#show(state, true);
+		const pace = new Pace({
+			now: this.#with.now,
+			show: (newest) => {
+				this.running = newest;
+				this.#replace(newest.message);
+			},
+			keep: (newest) => this.#keep(newest.message)
+		});
+		pace.hear(state);
 		try {
 			const app = await unlessStopped(this.#with.app, stop.signal);
 			const question = this.#before(message)?.text ?? '';
@@ -272,12 +270,14 @@ export class Chat {
 			if (fixed) state = fix(state, fixed.text);
 			else {
 				if (place === 'device') state = answeredBy(state, app.chosen.value);
-				const { wish, unsent } = this.#wish(app, message, place, model);
+				const { manner, messages } = this;
+				const wanted = { answer: message, messages, place, manner, model: model ?? this.#with.meshModel() };
+				const { wish, unsent } = wishFor(app, wanted);
 				const told = orphan ? eventsAgain(app, message, stop.signal) : events(app, wish, place, stop.signal);
 				for await (const hear of told) {
 					state = hear(state);
 					if (stop.signal.aborted) state = { ...state, phase: { kind: 'stopping' } };
-					this.#show(state, false);
+					pace.hear(state);
 				}
 				state = { ...state, droppedTurns: state.droppedTurns + unsent };
 			}
@@ -287,8 +287,7 @@ export class Chat {
 		} finally {
 			// What failed on this side goes on nowhere else.
 			stop.abort();
-			clearTimeout(this.#later);
-			this.#later = this.#newest = undefined;
+			pace.end();
 			this.running = undefined;
 			this.droppedTurns = state.droppedTurns;
 			this.#replace(state.message);
@@ -296,56 +295,6 @@ export class Chat {
 			if (this.conversation) this.#keepHead({ ...this.conversation, updatedAt: this.#with.now() });
 			release();
 		}
-	}
-
-	/** What is asked for, and how many turns were left out of it because no channel takes them. */
-	#wish(
-		app: App,
-		message: AnswerMessage,
-		place: Place,
-		asked?: string
-	): { readonly wish: Wish; readonly unsent: number } {
-		// Token ids of one model mean nothing to another.
-		const begunBy = message.answer.tokens.length > 0 ? message.answer.modelId : undefined;
-		const model = begunBy ?? (place === 'mesh' ? (asked ?? this.#with.meshModel()) : undefined);
-		const pocket = app.models.entries.find(({ origin }) => origin === 'built-in')?.id;
-		const answering = model ?? (place === 'device' ? app.chosen.value : pocket);
-		const { system, sampling, maxTokens = USUAL_ANSWER_TOKENS } = this.manner ?? {};
-		const { turns, dropped } = withinLimits(turnsBefore(this.messages, message.order), system);
-		const wish = {
-			turns,
-			continueFrom: message.answer.tokens,
-			model,
-			sampling: app.minTokens > 0 ? OPEN : (sampling ?? (answering === pocket ? GREEDY : NATURAL)),
-			minTokens: app.minTokens,
-			// Counted with what is there already; whoever goes on from the very end gets as much again.
-			maxTokens: Math.max(app.minTokens, maxTokens * Math.ceil((message.answer.tokens.length + 1) / maxTokens)),
-			message: message.id
-		};
-		return { wish, unsent: dropped };
-	}
-
-	/** Shows and saves a running answer, each no oftener than its pace. */
-	#show(state: Running, atOnce: boolean): void {
-		const now = this.#with.now();
-		const phaseChanged = this.running?.phase.kind !== state.phase.kind;
-		this.#newest = state;
-		if (atOnce || phaseChanged || now - this.#showAt >= SHOW_EVERY_MS) this.#showNewest();
-		// The last words before a pause must not wait for the next ones.
-		else this.#later ??= setTimeout(() => this.#showNewest(), SHOW_EVERY_MS);
-		if (atOnce || now - this.#saveAt >= SAVE_EVERY_MS) {
-			this.#saveAt = now;
-			this.#keep(state.message);
-		}
-	}
-
-	#showNewest(): void {
-		clearTimeout(this.#later);
-		this.#later = undefined;
-		if (!this.#newest) return;
-		this.#showAt = this.#with.now();
-		this.running = this.#newest;
-		this.#replace(this.#newest.message);
 	}
 
 	#replace(message: Message): void {
@@ -378,8 +327,13 @@ export class Chat {
 		void this.#with.app.then(({ store }) => store.conversations.put(conversation)).catch(this.#with.notKept);
 	}
 
-	#keep(message: Message): void {
-		if (this.#discarded) return;
-		void this.#with.app.then(({ store }) => store.messages.put(message)).catch(this.#with.notKept);
+	/** `kept` is called when it is, or when its conversation was deleted. */
+	#keep(message: Message, kept?: () => void): void {
+		if (this.#discarded) return kept?.();
+		const { app, notKept } = this.#with;
+		void app
+			.then(({ store }) => store.messages.put(message))
+			.then(kept)
+			.catch(notKept);
 	}
 }

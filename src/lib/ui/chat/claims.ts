@@ -1,7 +1,13 @@
 /**
  * Which tab writes an answer, told by Web Locks: a lock goes with its tab, whatever way the tab goes.
  */
-import type { Claims } from './chat.svelte.ts';
+/** Which answers some tab is writing: an answer left as running by a closed tab must not wait for ever. */
+export interface Claims {
+	/** Claims an answer until the returned function is called or the tab ends. */
+	hold(message: string): () => void;
+	/** Calls back once nobody writes this answer; it is claimed until what is returned settles. */
+	whenFree(message: string, then: () => void | Promise<void>): void;
+}
 
 const nameOf = (message: string): string => `fireweed-answer-${message}`;
 

@@ -34,10 +34,15 @@ export class Conversations {
 	#removing: Promise<void> = Promise.resolve();
 
 	constructor(components: ConversationsComponents) {
-		this.#with = components;
+		const { place } = components;
+		// A conversation that is not kept yet is not what a reload shall look for: the draft it came from is.
+		const kept = (id: string) => {
+			if (this.open.conversation?.id === id) place.set(id);
+		};
+		this.#with = { ...components, kept };
 		// What this tab had open is open at once, so that a reload neither shows an empty chat first nor loses a draft on the way.
-		const id = components.place.get();
-		this.open = new Chat(components, id === undefined ? undefined : { id, title: '', createdAt: 0, updatedAt: 0 });
+		const id = place.get();
+		this.open = new Chat(this.#with, id === undefined ? undefined : { id, title: '', createdAt: 0, updatedAt: 0 });
 	}
 
 	/** Reads the list, opens what this tab had open, and follows changes of all tabs. Returns how to stop. */
@@ -125,7 +130,6 @@ export class Conversations {
 	/** To be called when a first message made a conversation of the open chat. */
 	began(): void {
 		const id = this.open.conversation?.id;
-		this.#with.place.set(id);
 		if (id !== undefined) this.#chats.set(id, this.open);
 	}
 

@@ -55,9 +55,14 @@ export class Draft {
 		this.#set(this.files.filter((_, n) => n !== at));
 	}
 
-	clear(): void {
+	/** Its files are in a message. They are had again after a reload until what is returned was called, which leaves newer ones alone. */
+	leave(): () => void {
+		const kept = this.#remembered.get(this.#key);
 		this.fault = undefined;
-		this.#set([]);
+		this.files = [];
+		return () => {
+			if (this.#remembered.get(this.#key) === kept) this.#remembered.set(this.#key, undefined);
+		};
 	}
 
 	#set(files: readonly Attachment[]): void {
