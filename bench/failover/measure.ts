@@ -13,7 +13,7 @@ import { openRig, type Calm, type Loss } from './rig.ts';
 
 /** Raised when a change makes earlier lines say something else. */
 const METHOD = 2;
-const TOKENS = 200;
+const TOKENS = 140;
 /** Tokens that are there when the executor is lost: from the first checkpoint to the middle, evenly. */
 const [EARLIEST, LATEST] = [33, 100];
 /** Busy loops beside the jobs that must raise no alarm; the machine's cores twice over. */

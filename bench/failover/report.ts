@@ -60,7 +60,7 @@ export function reportFailover(lines: readonly Line[], made: Machine): string {
 
 const METHOD = `## Method
 
-One asking tab and three that answer with the pocket model, each in a browser of its own, linked by a real relay. The asker has an answer of 200 tokens at temperature 1; when 33 to 100 of them are there, whoever leads is
+One asking tab and three that answer with the pocket model, each in a browser of its own, linked by a real relay. The asker has an answer of 140 tokens at temperature 1; when 33 to 100 of them are there, whoever leads is
 lost: its tab **closed**; its renderer process **killed** (SIGKILL); the process **frozen** (SIGSTOP); its network **cut** (its browser's network service stopped, the tab itself lives on). All clocks are one machine's.
 **Detection**: until the originator gives it up. **Reassignment**: from then until another has accepted; 0 where one had before. **Prefill**: from then until its next word is shown. **Pause**: the longest time without a new word.
 Hedged: one stands by from the beginning. Then each answer is drawn again from its receipt's seed in another process and compared, token by token. False alarms: as many answers at once as there are who lend, again and again, with nobody lost, beside busy loops, twice as many as cores.

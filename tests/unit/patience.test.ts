@@ -32,14 +32,14 @@ describe('patience', () => {
 		expect(allowed(steady(40, 60_000))).toBe(LEAST_PATIENCE_MS);
 	});
 
-	it('is five ordinary pauses: the middle one of the newest 32, whatever their order', () => {
+	it('is five times the longest of the newest four pauses, so whole again with the first beat alone', () => {
 		expect(allowed(steady(125, 60_000))).toBe(625);
 		expect(allowed(steady(200, 60_000))).toBe(1_000);
 		const calm = steady(40, 60_000);
-		const beats = (count: number) => after(calm.patience, calm.now, Array<number>(count).fill(230));
-		expect([allowed(beats(15)), allowed(beats(16)), allowed(beats(32))]).toEqual([600, 1_150, 1_150]);
-		const mixed = Array.from({ length: 32 }, (_, i) => (i * 13) % 32).map((i) => 115 + i);
-		expect(allowed(after(calm.patience, calm.now, mixed))).toBe(5 * (115 + 16));
+		const beat = after(calm.patience, calm.now, [250]);
+		expect(allowed(beat)).toBe(PATIENCE_MS);
+		const then = (frames: number) => allowed(after(beat.patience, beat.now, Array<number>(frames).fill(40)));
+		expect([then(1), then(3), then(4)]).toEqual([PATIENCE_MS, PATIENCE_MS, LEAST_PATIENCE_MS]);
 	});
 
 	it('is whole for the first five seconds', () => {
@@ -52,11 +52,11 @@ describe('patience', () => {
 		const calm = steady(40, 60_000);
 		const stuttered = after(calm.patience, calm.now, [450]);
 		const later = (ms: number) => allowed(after(stuttered.patience, stuttered.now, Array<number>(ms / 40).fill(40)));
-		expect(allowed(stuttered)).toBe(900);
-		expect([later(1_000), later(29_000), later(61_000)]).toEqual([900, 900, 600]);
+		expect(allowed(stuttered), 'one of the newest').toBe(PATIENCE_MS);
+		expect([later(200), later(29_000), later(61_000)]).toEqual([900, 900, 600]);
 		// A shorter one does not make it forgotten.
-		expect(allowed(after(stuttered.patience, stuttered.now, [400]))).toBe(900);
-		expect(allowed(after(stuttered.patience, stuttered.now, [900]))).toBe(PATIENCE_MS);
+		const twice = after(stuttered.patience, stuttered.now, [400, 40, 40, 40, 40]);
+		expect(allowed(twice)).toBe(900);
 	});
 
 	it('remembers of two spans only, each as long as it lasts', () => {
@@ -66,7 +66,7 @@ describe('patience', () => {
 		while (allowed({ patience, now }) > LEAST_PATIENCE_MS) ({ patience, now } = after(patience, now, [40]));
 		expect(now - at).toBeGreaterThan(30_000);
 		expect(now - at).toBeLessThan(60_100);
-		expect(patience.pauses).toHaveLength(32);
+		expect(patience.newest).toHaveLength(4);
 	});
 
 	it('never leaves its bounds, whatever a peer does', () => {

@@ -10,21 +10,23 @@
 export const PATIENCE_MS = 1_200;
 /** Nor is anybody given up sooner, ms: longer than a lost packet is away, and than living pages were measured to stand still (docs/decisions/heartbeat-of-our-own.md). */
 export const LEAST_PATIENCE_MS = 600;
-/** So many ordinary pauses at the least: beats alone, 250 ms apart, have the whole time. */
-const ORDINARY_PAUSES = 5;
-/** And so many of the longest within SPAN_MS to twice that. */
-const LONGEST_PAUSES = 2;
+/**
+ * So many times the longest of the newest pauses, a few of them: with the first beat that has no frame before it the whole time is had again, because a
+ * beat that is lost is 650 ms away.
+ */
+const NEWEST_TIMES = 5;
+const NEWEST = 4;
+/** And so many times the longest within SPAN_MS to twice that. */
+const LONGEST_TIMES = 2;
 const SPAN_MS = 30_000;
 /** Until it is known for so long, a connection has the whole time, ms. */
 export const KNOWN_AFTER_MS = 5_000;
-/** Pauses from which the ordinary one is taken: half a second of a quick answer, eight seconds of beats. */
-const REMEMBERED_PAUSES = 32;
 
 /** What is remembered of one connection. Moments are monotonic ms. */
 export interface Patience {
 	readonly since: number;
-	/** The newest silences, the newest last, ms. */
-	readonly pauses: readonly number[];
+	/** The newest silences, ms. */
+	readonly newest: readonly number[];
 	/** The longest silence since `spanAt`, and in the span before, ms. */
 	readonly longest: number;
 	readonly longestBefore: number;
@@ -33,20 +35,19 @@ export interface Patience {
 
 /** Of a connection that is new at `now`. */
 export function patienceFrom(now: number): Patience {
-	return { since: now, pauses: [], longest: 0, longestBefore: 0, spanAt: now };
+	return { since: now, newest: [], longest: 0, longestBefore: 0, spanAt: now };
 }
 
 /** After a silence of `pauseMs` that ended at `now`. */
 export function paused(patience: Patience, pauseMs: number, now: number): Patience {
-	const pauses = [...patience.pauses, pauseMs].slice(-REMEMBERED_PAUSES);
-	if (now - patience.spanAt < SPAN_MS) return { ...patience, pauses, longest: Math.max(patience.longest, pauseMs) };
-	return { ...patience, pauses, longest: pauseMs, longestBefore: patience.longest, spanAt: now };
+	const newest = [...patience.newest, pauseMs].slice(-NEWEST);
+	if (now - patience.spanAt < SPAN_MS) return { ...patience, newest, longest: Math.max(patience.longest, pauseMs) };
+	return { ...patience, newest, longest: pauseMs, longestBefore: patience.longest, spanAt: now };
 }
 
 /** The silence that is waited for at `now`, ms. */
-export function patienceMs({ since, pauses, longest, longestBefore }: Patience, now: number): number {
-	if (now - since < KNOWN_AFTER_MS) return PATIENCE_MS;
-	const ordinary = [...pauses].sort((a, b) => a - b)[pauses.length >> 1] ?? PATIENCE_MS;
-	const needed = Math.max(ORDINARY_PAUSES * ordinary, LONGEST_PAUSES * Math.max(longest, longestBefore));
+export function patienceMs({ since, newest, longest, longestBefore }: Patience, now: number): number {
+	if (now - since < KNOWN_AFTER_MS || newest.length === 0) return PATIENCE_MS;
+	const needed = Math.max(NEWEST_TIMES * Math.max(...newest), LONGEST_TIMES * Math.max(longest, longestBefore));
 	return Math.min(PATIENCE_MS, Math.max(LEAST_PATIENCE_MS, needed));
 }
