@@ -118,6 +118,9 @@ function least(lines: readonly Line[]): { readonly kill: Kill; readonly hedge: n
 	return all.reduce((best, each) => (count(each) < count(best) ? each : best));
 }
 
+/** Ends with this process, also when that is killed. */
 function burner(): ChildProcess {
-	return spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' });
+	return spawn(process.execPath, ['-e', 'const { ppid } = process; while (process.ppid === ppid);'], {
+		stdio: 'ignore'
+	});
 }
