@@ -243,7 +243,7 @@ describe('an answer', () => {
 		at.ways.to.set(c.peer, () => Promise.reject(new Refusal('limited-connection')));
 		expect(await ask()).toMatchObject({ ms: 20, value: { offers: [] } });
 		const noted = (code: Code) => ['asked-in-vain', code];
-		expect(codes()).toEqual([noted('limited-connection'), noted('channel-closed'), noted('channel-closed')]);
+		expect(codes()).toEqual([noted('limited-connection'), noted('channel-closed'), noted('peer-lost')]);
 		expect(closed(a, b)).toEqual([true, true]);
 	});
 });

@@ -80,6 +80,14 @@ describe('newcomers that are knocked at', () => {
 		expect(first).toMatchObject({ account: lenders[0]?.identity.account });
 	});
 
+	it('and are lost while they are asked are not there', async () => {
+		then(0, 10, (wire) => wire.end('peer-lost'));
+		then(1, 20, (wire) => wire.end('channel-closed'));
+		newcomers = newcomers.slice(0, 2);
+		expect(await knocking()).toMatchObject({ ms: 20, who: [] });
+		expect(remembered()).toEqual({ 0: 1, 1: 0.5 });
+	});
+
 	it('and are full, or still load, did nothing wrong', async () => {
 		const [busy, loading] = await Promise.all([lenders[0]?.interest(job, { why: 'busy' }), lenders[1]?.interest(job)]);
 		then(0, 10, (wire) => wire.say(busy?.bytes as Uint8Array));

@@ -66,7 +66,8 @@ async function askOne(
 		if (signal.aborted) stop();
 		const mail = await inbox.take(ms).finally(() => signal.removeEventListener('abort', stop));
 		if (signal.aborted) throw new Refusal('aborted');
-		if (mail?.type !== 'message') throw new Refusal('channel-closed');
+		if (mail?.type === 'ended') throw new Refusal(mail.code ?? 'channel-closed');
+		if (mail?.type !== 'message') throw new Refusal('stalled');
 		const word = await admitBid(mail.bytes, job, [job.announcement], ports);
 		if (word?.type === 'offer' && word.executor === executor)
 			return { type: 'offer', offer: { ...word.offer, line: { channel, inbox } } };
