@@ -89,8 +89,9 @@ export async function measureFailover(
 					const calm = await rig.undisturbed(Math.min(CHUNK_MS, alarms * 60_000 - done));
 					await note({ what: 'calm', burners: BURNERS, ...calm });
 					const nearest = Math.max(0, ...calm.hesitations);
+					const share = nearest === 0 ? 'no silence took much' : `the longest took ${(100 * nearest).toFixed(0)} %`;
 					tell(
-						`undisturbed: ${calm.jobMinutes.toFixed(1)} job-minutes, ${calm.alarms} false alarms; the longest silence took ${(100 * nearest).toFixed(0)} % of what was allowed`
+						`undisturbed: ${calm.jobMinutes.toFixed(1)} job-minutes, ${calm.alarms} false alarms; ${share} of what was allowed`
 					);
 				}
 			} finally {
