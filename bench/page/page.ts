@@ -7,11 +7,9 @@ import { formatPeerId } from '#lib/protocol/did.ts';
 import { read } from '#lib/protocol/envelope.ts';
 import { executionReceipt } from '#lib/protocol/receipt.ts';
 import { createTab } from '#lib/tab.ts';
+import { OPEN } from '#lib/ui/chat/manner.ts';
 import type { Broken, Chronicle } from '../failover/chronicle.ts';
 import type { Ask, Run } from '../run.ts';
-
-/** As the chat asks for free answers (src/lib/ui/chat/chat.svelte.ts). */
-const SAMPLING = { temperatureMilli: 1000, topK: 20, topPMilli: 1000 } as const;
 
 /** A new one for each job, as the screens have it: what listens to one that lives for ever lives for ever too. */
 const never = () => new AbortController().signal;
@@ -21,7 +19,7 @@ function wishFor({ prompt, tokens }: Ask): Wish {
 		turns: [{ role: 'user', content: prompt }],
 		continueFrom: [],
 		model: undefined,
-		sampling: SAMPLING,
+		sampling: OPEN,
 		minTokens: tokens,
 		maxTokens: tokens,
 		message: undefined

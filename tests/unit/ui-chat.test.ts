@@ -597,7 +597,7 @@ describe('a reload', () => {
 		const other = new Chat({ ...components, app: new Promise<typeof app>(() => {}) });
 		other.discard();
 		other.send(sent('Anybody?'));
-		expect(heard.slice(3)).toEqual(['kept', 'gone']);
+		expect(heard.slice(3)).toEqual(['gone', 'kept']);
 	});
 
 	test('looks for a conversation only once it is kept', async () => {

@@ -8,7 +8,7 @@
 
 /** Nobody is waited for longer, ms: nearly five beats, so that four may be late or stuck. */
 export const PATIENCE_MS = 1_200;
-/** Nor is anybody given up sooner, ms: longer than a lost packet is away, and than living pages were measured to stand still (docs/decisions/heartbeat-of-our-own.md). */
+/** Nor is anybody given up sooner, ms: longer than a lost frame among many is away, and than living pages were measured to stand still (docs/decisions/heartbeat-of-our-own.md). */
 export const LEAST_PATIENCE_MS = 600;
 /**
  * So many times the longest of the newest pauses, a few of them: with the first beat that has no frame before it the whole time is had again, because a

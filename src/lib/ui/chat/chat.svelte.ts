@@ -164,11 +164,11 @@ export class Chat {
 		};
 		const answer = this.#answerAfter(question, place);
 		this.#add(conversation, [question, answer]);
+		gone?.();
 		this.#keep(question, () => {
 			kept?.();
 			this.#with.kept?.(conversation.id);
 		});
-		gone?.();
 		void this.#answer(answer, place);
 		return true;
 	}

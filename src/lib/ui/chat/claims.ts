@@ -1,6 +1,7 @@
 /**
  * Which tab writes an answer, told by Web Locks: a lock goes with its tab, whatever way the tab goes.
  */
+
 /** Which answers some tab is writing: an answer left as running by a closed tab must not wait for ever. */
 export interface Claims {
 	/** Claims an answer until the returned function is called or the tab ends. */

@@ -6,6 +6,8 @@ import type { Sampling } from '#lib/protocol/sampler.ts';
 export const GREEDY: Sampling = { temperatureMilli: 0, topK: 1, topPMilli: 1000 };
 /** A little chance makes answers of larger models read better; less than their usual 1.0, because a wrong turn costs the reader time. */
 export const NATURAL: Sampling = { temperatureMilli: 700, topK: 20, topPMilli: 950 };
+/** Of an answer that is made to be so long: a greedy one that is forced to go on repeats itself. */
+export const OPEN: Sampling = { temperatureMilli: 1000, topK: 20, topPMilli: 1000 };
 
 /** Half of the pocket model's context, so that a prompt has room. */
 export const USUAL_ANSWER_TOKENS = 512;

@@ -2,11 +2,8 @@
 import type { Wish } from '#lib/node/app.ts';
 import type { Manner, Message } from '#lib/ports/store.ts';
 import type { AnswerMessage, Place } from './answering.ts';
-import { GREEDY, NATURAL, USUAL_ANSWER_TOKENS } from './manner.ts';
+import { GREEDY, NATURAL, OPEN, USUAL_ANSWER_TOKENS } from './manner.ts';
 import { turnsBefore, withinLimits } from './turns.ts';
-
-/** The length wish of tests goes with temperature 1, because a greedy answer forced to go on repeats itself. */
-const OPEN = { temperatureMilli: 1000, topK: 20, topPMilli: 1000 } as const;
 
 /** What the tab offers, as far as a wish depends on it. */
 export interface Offered {
