@@ -31,6 +31,8 @@ export interface WebllmPage {
 	serve(folders: Readonly<Record<string, Folder>>, lies?: readonly Lie[]): void;
 	/** What was asked of the mirrors since the last call. */
 	asked(): Asked[];
+	/** Breaks off every answer that a `pause` holds. */
+	breakOff(): void;
 	/** Names of the built files, and their sizes. */
 	readonly files: readonly string[];
 	readonly folder: string;
@@ -60,6 +62,7 @@ export async function openWebllmPage(flags: readonly string[] = WEBGPU_FLAGS): P
 	let lies: readonly Lie[] = [];
 	let asked: Asked[] = [];
 	const told = new Map<Lie, number>();
+	const paused = new Set<ServerResponse>();
 
 	function answerMirror(mirror: string, file: string, incoming: IncomingMessage, outgoing: ServerResponse): void {
 		const { range } = incoming.headers;
@@ -80,7 +83,10 @@ export async function openWebllmPage(flags: readonly string[] = WEBGPU_FLAGS): P
 			'content-length': part.length,
 			...(range === undefined ? {} : { 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` })
 		});
-		if (lie?.kind === 'pause') return void outgoing.write(part.subarray(0, lie.at - start));
+		if (lie?.kind === 'pause') {
+			paused.add(outgoing);
+			return void outgoing.write(part.subarray(0, lie.at - start));
+		}
 		if (lie?.kind !== 'cut') return void outgoing.end(part);
 		outgoing.write(part.subarray(0, lie.at - start), () => outgoing.destroy());
 	}
@@ -111,9 +117,14 @@ export async function openWebllmPage(flags: readonly string[] = WEBGPU_FLAGS): P
 			folders = served;
 			lies = told_;
 			told.clear();
+			paused.clear();
 			asked = [];
 		},
 		asked: () => asked.splice(0),
+		breakOff() {
+			for (const outgoing of paused) outgoing.destroy();
+			paused.clear();
+		},
 		files: await readdir(folder, { recursive: true }),
 		folder,
 		async close() {

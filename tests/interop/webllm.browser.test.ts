@@ -318,10 +318,14 @@ describe('a download', () => {
 	it(
 		'that broke off goes on at the same server; one that answers with another range is not believed',
 		async () => {
-			const cut: Lie = { kind: 'cut', mirror: 'a', file: LARGE_SHARD, at: 17 * 2 ** 20, times: 1 };
-			web.serve({ a: folder }, [cut, { kind: 'other-range', mirror: 'a', file: LARGE_SHARD, times: 1 }]);
+			const pause: Lie = { kind: 'pause', mirror: 'a', file: LARGE_SHARD, at: 18 * 2 ** 20, times: 1 };
+			web.serve({ a: folder }, [pause, { kind: 'other-range', mirror: 'a', file: LARGE_SHARD, times: 1 }]);
 			const id = await setup({ model: model(['a', 'a'], folder) });
-			expect(codeOf(await load())).toBe('ok');
+			const loading = load();
+			// What a page has not read when the connection breaks, the browser throws away: two pieces must have been read.
+			await web.page.waitForFunction((bytes) => harness.loadedBytes() >= bytes, 17 * 2 ** 20);
+			web.breakOff();
+			expect(codeOf(await loading)).toBe('ok');
 			expect(
 				web
 					.asked()
