@@ -10,6 +10,7 @@ const ICONS = new URL('../static/icons/', import.meta.url);
 
 /** Which drawing, at which size, under which name. */
 const DRAWINGS = [
+	['fireweed.svg', 64, 'fireweed-64.png'],
 	['fireweed.svg', 180, 'fireweed-180.png'],
 	['fireweed.svg', 192, 'fireweed-192.png'],
 	['fireweed.svg', 512, 'fireweed-512.png'],

@@ -11,13 +11,14 @@ import { machine, type Machine } from '../machine.ts';
 
 const TOOL = path.join(import.meta.dirname, 'tool');
 
-/** Pages of the app, by the name in its navigation. */
+/** Pages of the app, by the name in its navigation, and of the settings' sections the one with the most in it. */
 const PAGES = {
 	Chat: '#/',
 	Contribute: '#/contribute',
 	Network: '#/network',
 	Receipts: '#/receipts',
-	Settings: '#/settings'
+	Settings: '#/settings',
+	'Settings: models': '#/settings/models'
 } as const;
 
 export const CATEGORIES = ['performance', 'accessibility', 'best-practices'] as const;
@@ -32,6 +33,8 @@ export interface Judgement {
 	readonly firstPaint: number;
 	readonly largestPaint: number;
 	readonly blocked: number;
+	/** How fast Lighthouse found this machine's processor just before (`benchmarkIndex`); the phone is reckoned as a quarter of it, whatever it is. */
+	readonly power: number;
 	/** Audits below full marks, `category: name`. */
 	readonly lost: readonly string[];
 }
@@ -45,6 +48,7 @@ export interface LighthouseResult {
 /** The parts of Lighthouse's answer that are read here (https://github.com/GoogleChrome/lighthouse/blob/main/docs/understanding-results.md). */
 interface Report {
 	readonly lhr: {
+		readonly environment: { readonly benchmarkIndex: number };
 		readonly runtimeError?: { readonly message: string };
 		readonly categories: Readonly<
 			Record<
@@ -113,7 +117,7 @@ export async function measureLighthouse(rounds: number, tell: (line: string) => 
 
 function judgementOf(page: string, form: Judgement['form'], report: Report | undefined): Judgement {
 	if (!report) throw new Error(`${page}: Lighthouse gave no report`);
-	const { categories, audits, runtimeError } = report.lhr;
+	const { categories, audits, environment, runtimeError } = report.lhr;
 	if (runtimeError) throw new Error(`${page}: ${runtimeError.message}`);
 	const points = (name: string) => Math.round((categories[name]?.score ?? Number.NaN) * 100);
 	const value = (name: string) => audits[name]?.numericValue ?? Number.NaN;
@@ -128,6 +132,7 @@ function judgementOf(page: string, form: Judgement['form'], report: Report | und
 		firstPaint: value('first-contentful-paint'),
 		largestPaint: value('largest-contentful-paint'),
 		blocked: value('total-blocking-time'),
+		power: environment.benchmarkIndex,
 		lost: CATEGORIES.flatMap((category) =>
 			(categories[category]?.auditRefs ?? [])
 				.filter(({ id, weight }) => weight > 0 && (audits[id]?.score ?? 1) < 1)

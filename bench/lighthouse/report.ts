@@ -19,6 +19,7 @@ export function reportLighthouse(kept: LighthouseResult & Circumstances): string
 		)
 	);
 	const lost = [...new Set(kept.judgements.flatMap(({ lost }) => lost))].sort();
+	const power = spread(kept.judgements.map((one) => one.power));
 	const least = Math.min(...rows.flatMap(({ medians }) => medians));
 	return [
 		'# Lighthouse on the built app\n',
@@ -34,6 +35,7 @@ export function reportLighthouse(kept: LighthouseResult & Circumstances): string
 		'',
 		`Audits that cost points in any run: ${lost.length === 0 ? 'none' : lost.join(', ')}.\n`,
 		`Machine: ${JSON.stringify(kept.machine)}. Load average ${fixed(kept.loadBefore, 2)} before, ${fixed(kept.loadAfter, 2)} after.\n`,
+		`Power of the processor as Lighthouse measured it before each run: ${fixed(power.least, 0)} to ${fixed(power.most, 0)}, median ${fixed(power.median, 0)}. Its phone is a quarter of that; Lighthouse means the quarter for machines of 1500 to 2000, so where less was measured its phone was slower than it means.\n`,
 		'## Method\n',
 		'Medians of the runs. The built app on a local server that compresses (copies made at the first page of the first round), a new browser for every run, no relay and nobody else there. "mobile" is Lighthouse\'s default: a phone of the middle class on a slow 4G network, both reckoned from an undisturbed load. Performance holds for the first visit only; a returning visitor opens from the offline shell.\n'
 	].join('\n');

@@ -38,7 +38,7 @@ test('dark is kept over a reload and painted first, and the system’s is what t
 				.filter(({ media }) => matchMedia(media).matches)
 				.map(({ content }) => content)
 		);
-	await page.goto(`${site.url}#/settings`);
+	await page.goto(`${site.url}#/settings/appearance`);
 	expect(await worn()).toEqual({ ground: 'rgb(250, 248, 249)', app: false });
 	await page.getByRole('radio', { name: 'Dark' }).check();
 	await page.getByRole('radio', { name: 'Compact' }).check();
@@ -81,12 +81,12 @@ test('? lists the shortcuts where nothing is typed, and the introduction stays a
 	await expect(list).toBeVisible();
 	await page.keyboard.press('Escape');
 	await page.keyboard.press('Alt+,');
-	await page.getByRole('navigation', { name: 'On this page' }).getByRole('link', { name: 'Introduction' }).click();
-	await expect(page.getByRole('heading', { name: 'Introduction' })).toBeFocused();
-	await expect(page.getByRole('heading', { name: 'Introduction' })).toBeInViewport();
+	const sections = page.getByRole('navigation', { name: 'Settings' });
+	await sections.getByRole('link', { name: 'Keyboard shortcuts' }).click();
 	await page.getByRole('radio', { name: 'no single letters' }).check();
 	await page.keyboard.press('?');
 	await expect(list).toHaveCount(0);
+	await sections.getByRole('link', { name: 'Introduction' }).click();
 	await page.getByRole('link', { name: 'Show it again' }).click();
 	await expect(steps).toBeVisible();
 	// Who asks knows how.
@@ -99,4 +99,37 @@ test('? lists the shortcuts where nothing is typed, and the introduction stays a
 	await expect(page.getByRole('log')).not.toContainText('What is Fireweed?');
 	await expect(page.getByText('There is nothing to sign up for.')).toBeVisible();
 	await expect(steps).toHaveCount(0);
+});
+
+test('on a phone the settings are a list, a section opens at its top, and the way back leads to where one was', async ({
+	page
+}) => {
+	await page.setViewportSize({ width: 390, height: 480 });
+	await page.goto(`${site.url}#/settings`);
+	const main = page.locator('main');
+	const scrolled = () => main.evaluate((element) => element.scrollTop);
+	await page.getByRole('link', { name: 'Who sees what' }).click();
+	await expect(page.getByRole('heading', { name: 'Who sees what', level: 2 })).toBeInViewport();
+	await expect(page).toHaveTitle(/Who sees what/);
+	await expect(page.getByRole('navigation', { name: 'Settings' })).toHaveCount(0);
+	await main.evaluate((element) => (element.scrollTop = 200));
+	await page.getByRole('link', { name: 'Settings' }).click();
+	await expect(page.getByRole('link', { name: 'Appearance' })).toBeInViewport();
+	expect(await scrolled()).toBe(0);
+
+	await main.evaluate((element) => (element.scrollTop = element.scrollHeight));
+	const place = await scrolled();
+	expect(place).toBeGreaterThan(100);
+	await page.getByRole('link', { name: 'Delete everything' }).click();
+	await expect(page.getByRole('button', { name: /^Delete everything/ })).toBeVisible();
+	expect(await scrolled()).toBe(0);
+	await page.goBack();
+	await expect(page.getByRole('link', { name: 'Delete everything' })).toBeInViewport();
+	await expect.poll(scrolled).toBe(place);
+
+	// What names no section is the list.
+	await page.goto(`${site.url}#/settings/nothing`);
+	await expect(page.getByRole('link', { name: 'Appearance' })).toBeVisible();
+	await page.setViewportSize({ width: 1280, height: 800 });
+	await expect(page.getByRole('radio', { name: 'Compact' })).toBeVisible();
 });

@@ -5,9 +5,8 @@ import type { Page } from 'playwright/test';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** One line for each place: the rule, the element, and how to mend it. Of a page that comes in pieces, all of them. */
+/** One line for each place: the rule, the element, and how to mend it. */
 export async function violations(page: Page): Promise<string[]> {
-	await page.waitForFunction(() => document.querySelector('.page[aria-busy="true"]') === null);
 	await page.evaluate(AXE);
 	return page.evaluate(async () => {
 		// A colour on its way to another is neither of the two.

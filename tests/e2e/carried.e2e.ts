@@ -5,6 +5,7 @@ import path from 'node:path';
 import { expect, test } from 'playwright/test';
 import { carry } from '../../scripts/carry.ts';
 import { opened } from './carried-page.ts';
+import { settings } from './settings.ts';
 import { answered, BUILD, send } from './stage.ts';
 
 let folder = '';
@@ -25,7 +26,7 @@ test('opened from disk: a question is answered, nothing is asked of any server, 
 	await expect(page.getByRole('log')).toContainText('browser tabs');
 	await expect(page.getByRole('region', { name: 'Notice' })).toContainText('runs from a file');
 
-	await page.getByRole('link', { name: 'Settings' }).click();
+	await settings(page, 'share');
 	await page.getByRole('button', { name: 'Make the file' }).click();
 	const link = page.getByRole('link', { name: /^Save Fireweed\.html/ });
 	await expect(link).toBeVisible({ timeout: 60_000 });

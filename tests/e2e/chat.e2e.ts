@@ -40,7 +40,7 @@ const fileOf = (title: string, answers: readonly string[]) => ({
 });
 
 async function importFile(page: Page, file: ReturnType<typeof fileOf>): Promise<void> {
-	await page.goto(`${site.url}#/settings`);
+	await page.goto(`${site.url}#/settings/conversations`);
 	await page.locator('input[type=file][accept*=json]').first().setInputFiles(file);
 	await expect(page.getByText(/Added 1 conversation/)).toBeVisible({ timeout: 60_000 });
 	await page.getByRole('link', { name: 'Go to the chat' }).click();

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { expect, test, type Page } from 'playwright/test';
 import { startRelay } from '../../scripts/relay-process.ts';
+import { settings } from './settings.ts';
 import { answered, contribute, openStage, send, table, type Stage } from './stage.ts';
 
 const open: { stage?: Stage; undo: (() => Promise<unknown>)[] } = { undo: [] };
@@ -17,7 +18,7 @@ test.afterEach(async () => {
 
 /** Opens the section and reads what somebody gave. */
 async function paste(page: Page, text: string): Promise<void> {
-	await page.getByRole('link', { name: 'Settings' }).click();
+	await settings(page, 'doors');
 	await page.getByLabel('An invitation, a relay’s address or a list of relays').fill(text);
 	await page.getByRole('button', { name: 'Look', exact: true }).last().click();
 }
@@ -91,7 +92,7 @@ test('an invitation: made, opened by its link, signed and shown before anything 
 	const stage = open.stage as Stage;
 	const host = await stage.person();
 	await contribute(host.page);
-	await host.page.getByRole('link', { name: 'Settings' }).click();
+	await settings(host.page, 'doors');
 	await host.page.getByLabel('Your name in it, if you like').fill('Ada');
 	await host.page.getByRole('button', { name: 'Make an invitation' }).click();
 	await expect(host.page.getByRole('img', { name: 'The invitation as a QR code' })).toBeVisible();

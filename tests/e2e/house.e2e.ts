@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startGateway, type Gateway } from '../doubles/gateway.ts';
 import { THOROUGH } from '../thorough.ts';
-import { account, lookInside, saveBackup, settings } from './moving.ts';
+import { account, lookInside, saveBackup } from './moving.ts';
+import { settings } from './settings.ts';
 import { answered, BUILD, contribute, openStage, send, type Stage } from './stage.ts';
 
 let stage: Stage;
@@ -63,7 +64,6 @@ test('an old user moves to a new CID with everything intact, under a node key of
 		expect(new URL(fresh.url()).origin).not.toBe(new URL(stage.url).origin);
 		await send(fresh, 'What is Fireweed?', 'This device');
 		await answered(fresh);
-		await settings(fresh);
 		expect(await account(fresh)).not.toBe(did);
 		await lookInside(fresh, file);
 		await expect(fresh.getByText('It brings 1 conversation, 2 messages and 1 receipt.')).toBeVisible();
@@ -146,7 +146,7 @@ test('everything is deleted at one confirmed gesture: nothing is left, in no tab
 	expect((await traces(link)).databases).toHaveLength(2);
 	await link.close();
 
-	await settings(page);
+	await settings(page, 'wipe');
 	await page.getByRole('button', { name: 'Delete everything…' }).click();
 	await page.getByRole('button', { name: 'Keep everything' }).click();
 	expect((await traces(page)).databases).toHaveLength(2);

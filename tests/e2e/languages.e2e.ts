@@ -5,6 +5,7 @@ import { expect, test, type Page } from 'playwright/test';
 import { serve } from '../../scripts/serve.ts';
 import { THOROUGH } from '../thorough.ts';
 import { violations } from './axe.ts';
+import { everySection } from './settings.ts';
 
 const WIDTHS = [
 	{ width: 1280, height: 800 },
@@ -44,8 +45,7 @@ for (const viewport of THOROUGH ? WIDTHS : WIDTHS.slice(-1))
 		const page = await context.newPage();
 		const asked = languagesAsked(page);
 		try {
-			for (const name of PAGES) {
-				await page.goto(`${site.url}#/${name}`);
+			const look = async (name: string) => {
 				await expect(page.locator('main h1, main h2').first()).toBeVisible();
 				await expect(page.locator('html')).toHaveAttribute('dir', 'rtl');
 				await expect(page.locator('html')).toHaveAttribute('lang', 'fa');
@@ -56,9 +56,14 @@ for (const viewport of THOROUGH ? WIDTHS : WIDTHS.slice(-1))
 				).toBe(false);
 				if (process.env['FIREWEED_SHOTS'])
 					await page.screenshot({
-						path: `${process.env['FIREWEED_SHOTS']}/fa-${name || 'chat'}-${viewport.width}.png`
+						path: `${process.env['FIREWEED_SHOTS']}/fa-${name.replace(/\W+/g, '-') || 'chat'}-${viewport.width}.png`
 					});
+			};
+			for (const name of PAGES) {
+				await page.goto(`${site.url}#/${name}`);
+				await look(name);
 			}
+			await everySection(page, look);
 			expect([...asked]).toEqual(['fa']);
 			await page.goto(`${site.url}#/`);
 			const [start, end] = [page.locator('#message'), page.getByRole('button', { name: word('chat.send') })];
@@ -71,7 +76,7 @@ for (const viewport of THOROUGH ? WIDTHS : WIDTHS.slice(-1))
 
 test('the language changes there and back without a reload, and is kept', async ({ page }) => {
 	const asked = languagesAsked(page);
-	await page.goto(`${site.url}#/settings`);
+	await page.goto(`${site.url}#/settings/language`);
 	await expect(page.getByRole('heading', { name: 'Settings', level: 1 })).toBeVisible();
 	expect([...asked]).toEqual([]);
 	await page.evaluate(() => ((globalThis as { mark?: boolean }).mark = true));
@@ -83,7 +88,7 @@ test('the language changes there and back without a reload, and is kept', async 
 	await expect(page.getByRole('textbox', { name: word('chat.message') })).toBeVisible();
 	await page.reload();
 	await expect(page.getByRole('textbox', { name: word('chat.message') })).toBeVisible();
-	await page.goto(`${site.url}#/settings`);
+	await page.goto(`${site.url}#/settings/language`);
 	await page.getByRole('combobox', { name: word('settings.language'), exact: true }).selectOption('en');
 	await expect(page.getByRole('heading', { name: 'Settings', level: 1 })).toBeVisible();
 	await expect(page.locator('html')).toHaveAttribute('dir', 'ltr');
@@ -129,7 +134,7 @@ test('on a first visit the language is held: without a server the app opens in i
 		await page.reload();
 		await expect(page.getByRole('textbox', { name: word('chat.message') })).toBeVisible();
 		// Another language is not here; it says so, and this one stays.
-		await page.goto(`${own.url}#/settings`);
+		await page.goto(`${own.url}#/settings/language`);
 		await page.getByRole('combobox', { name: word('settings.language'), exact: true }).selectOption('ru');
 		await expect(page.getByText(word('settings.language-not-here'))).toBeVisible();
 		await expect(page.locator('html')).toHaveAttribute('lang', 'fa');

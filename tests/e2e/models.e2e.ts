@@ -30,7 +30,7 @@ test('a model from an address is looked at, loaded, answers here, stays over a r
 	page
 }) => {
 	test.setTimeout(4 * LOAD_MS);
-	await page.goto(`${site.url}#/settings`);
+	await page.goto(`${site.url}#/settings/models`);
 	await page.getByLabel('Address of its folder or file').fill(`${models.origin}/acme/small`);
 	await page.getByRole('region', { name: 'Models on this device' }).getByRole('button', { name: 'Look' }).click();
 	await expect(page.getByText('It stands in the list.')).toBeVisible({ timeout: LOAD_MS });
@@ -56,7 +56,7 @@ test('a model from an address is looked at, loaded, answers here, stays over a r
 
 	await page.reload();
 	await expect(page.getByRole('paragraph').filter({ hasText: /^small · / })).toBeVisible({ timeout: LOAD_MS });
-	await page.goto(`${site.url}#/settings`);
+	await page.goto(`${site.url}#/settings/models`);
 	await page.getByRole('button', { name: 'Delete small' }).click();
 	await page.getByRole('button', { name: /^Delete 5/ }).click();
 	await expect(card(page, 'small')).toHaveCount(0);
@@ -65,7 +65,7 @@ test('a model from an address is looked at, loaded, answers here, stays over a r
 
 test('an address that leads to no model says so, and files can be chosen instead', async ({ page }) => {
 	test.setTimeout(2 * LOAD_MS);
-	await page.goto(`${site.url}#/settings`);
+	await page.goto(`${site.url}#/settings/models`);
 	await page.getByLabel('Address of its folder or file').fill(`${models.origin}/nobody/nothing`);
 	await page.getByRole('region', { name: 'Models on this device' }).getByRole('button', { name: 'Look' }).click();
 	await expect(page.getByText('could not be loaded').or(page.getByText('cannot run here')).first()).toBeVisible({
@@ -79,7 +79,7 @@ test('an address that leads to no model says so, and files can be chosen instead
 
 test('without a graphics card the page says so once, and lists its models with the reason', async ({ page }) => {
 	await page.setViewportSize({ width: 390, height: 844 });
-	await page.goto(`${site.url}#/settings`);
+	await page.goto(`${site.url}#/settings/models`);
 	await expect(page.getByText('This browser offers pages no graphics card')).toBeVisible();
 	await page.getByText(/^Does not fit here/).click();
 	await expect(page.getByText('It needs a graphics card').first()).toBeVisible();

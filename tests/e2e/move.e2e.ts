@@ -1,7 +1,7 @@
 /** From an old tab to a new one at another address, over a real relay and a direct channel. The long story: tests/full/move.e2e.ts. */
 import { expect, test } from 'playwright/test';
 import { serve } from '../../scripts/serve.ts';
-import { account, giveCode, sayYes, settings, showCode, takeIn } from './moving.ts';
+import { account, giveCode, sayYes, showCode, takeIn } from './moving.ts';
 import { answered, BUILD, openStage, send } from './stage.ts';
 
 test('an old tab hands everything to a new one at another address', async ({ browser }) => {
@@ -12,10 +12,9 @@ test('an old tab hands everything to a new one at another address', async ({ bro
 		const { page: old, errors, strays } = await stage.person();
 		await send(old, 'What is Fireweed?', 'This device');
 		await answered(old);
-		await settings(old);
 		const did = await account(old);
 		const fresh = await context.newPage();
-		await fresh.goto(`${elsewhere.url}#/settings`);
+		await fresh.goto(`${elsewhere.url}#/settings/move`);
 		expect(new URL(fresh.url()).origin).not.toBe(new URL(stage.url).origin);
 		await giveCode(old, fresh, await showCode(fresh));
 		await sayYes(old, fresh);

@@ -1,18 +1,19 @@
-/** What a person does on the settings page to save and restore a backup. */
+/** What a person does in the settings to save and restore a backup, and to move. */
 import { expect, type Page } from 'playwright/test';
 import { mkdtemp } from 'node:fs/promises';
 import path from 'node:path';
+import { settings } from './settings.ts';
 
 const PASSPHRASE = 'four unrelated quiet words';
 
-export const settings = async (page: Page) => {
-	await page.getByRole('link', { name: 'Settings' }).first().click();
-	await expect(page.getByRole('heading', { name: 'Account and backup' })).toBeVisible();
-};
-export const account = (page: Page) => page.locator('section.backup code').getAttribute('title');
+/** The account of a place, as its settings show it. */
+export async function account(page: Page): Promise<string | null> {
+	await settings(page, 'backup');
+	return page.locator('section.backup code').getAttribute('title');
+}
 
 export async function saveBackup(page: Page, folder: string): Promise<string> {
-	await settings(page);
+	await settings(page, 'backup');
 	await page.getByLabel('Passphrase', { exact: true }).fill(PASSPHRASE);
 	await page.getByLabel('Passphrase again').fill(PASSPHRASE);
 	const [download] = await Promise.all([
@@ -27,6 +28,7 @@ export async function saveBackup(page: Page, folder: string): Promise<string> {
 }
 
 export async function lookInside(page: Page, file: string, passphrase = PASSPHRASE): Promise<void> {
+	await settings(page, 'backup');
 	await page.getByLabel('Backup file').setInputFiles(file);
 	await page.getByLabel('Its passphrase').fill(passphrase);
 	await page.getByRole('button', { name: 'Look inside' }).click();
@@ -34,6 +36,7 @@ export async function lookInside(page: Page, file: string, passphrase = PASSPHRA
 
 /** The new place shows a code; resolves to it, copied as a person would. */
 export async function showCode(fresh: Page): Promise<string> {
+	await settings(fresh, 'move');
 	await fresh.getByRole('button', { name: 'Show a code' }).click();
 	await fresh.getByRole('button', { name: 'Copy the code' }).click();
 	return fresh.evaluate(() => navigator.clipboard.readText());
@@ -41,6 +44,7 @@ export async function showCode(fresh: Page): Promise<string> {
 
 /** The old place is given the code; resolves once both ask. */
 export async function giveCode(old: Page, fresh: Page, code: string): Promise<void> {
+	await settings(old, 'move');
 	await old.getByLabel('Code of the new one').fill(code);
 	await old.getByRole('button', { name: 'Connect' }).click();
 	await expect(old.getByRole('dialog')).toContainText('Hand over your whole account?', { timeout: 30_000 });

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { parseDid, parsePeerId } from '#lib/protocol/did.ts';
 import { filesUnder } from '../doubles/gateway.ts';
 import { kindOf, privacyTable } from '../fixtures/privacy.ts';
+import { everySection } from './settings.ts';
 import { answered, BUILD, contribute, openStage, send, type Stage } from './stage.ts';
 
 const PROMPT = 'the planted secret prompt about the capital of Peru';
@@ -129,7 +130,7 @@ test('server, relay and wire get what the page says they get; the whole walk ask
 		expect(answer.length).toBeGreaterThan(10);
 		// The rest of the walk: every screen, and the lending of this tab too.
 		for (const name of ['Receipts', 'Settings']) await page.getByRole('link', { name }).first().click();
-		await expect(page.getByRole('heading', { name: 'Delete everything', exact: true })).toBeVisible();
+		await everySection(page, async () => undefined);
 		const self = await ownNames(page);
 		const secrets = {
 			'your prompt': Buffer.from('planted secret prompt'),

@@ -1,5 +1,6 @@
 /** What the tests of releases look at on a page: which release wrote it, whether it is held, and what the strip at the top says. */
 import { expect, type Page } from 'playwright/test';
+import { settings } from './settings.ts';
 
 /** Which release wrote the page (tests/doubles/signed-build.ts). */
 export const shown = (page: Page) => page.locator('html').getAttribute('data-release');
@@ -22,8 +23,7 @@ export async function noticed(page: Page, text: RegExp, timeout = 20_000): Promi
 
 /** Types these gateways into the settings and keeps them. */
 export async function nameGateways(page: Page, addresses: readonly string[]): Promise<void> {
-	// Gone to once: the way to where one is takes the focus away when it ends, and with it what is typed.
-	if (new URL(page.url()).hash !== '#/settings') await page.getByRole('link', { name: 'Settings' }).first().click();
+	await settings(page, 'sources');
 	await page.getByLabel('IPFS gateways to ask as well').fill(addresses.join('\n'));
 	await page.getByRole('button', { name: 'Keep this list' }).click();
 }

@@ -3,6 +3,7 @@ import { expect, test, type Page } from 'playwright/test';
 import { serve } from '../../scripts/serve.ts';
 import { THOROUGH } from '../thorough.ts';
 import { violations } from './axe.ts';
+import { everySection } from './settings.ts';
 
 const PHONE = { width: 390, height: 844 };
 const DESK = { width: 1280, height: 800 };
@@ -50,12 +51,16 @@ for (const colorScheme of ['light', 'dark'] as const)
 			const page = await context.newPage();
 			try {
 				if (chosen) {
-					await page.goto(`${site.url}#/settings`);
+					await page.goto(`${site.url}#/settings/appearance`);
 					await page.getByRole('radio', { name: colorScheme === 'dark' ? 'Dark' : 'Light' }).check();
 					await page.getByRole('radio', { name: 'Compact' }).check();
-					await expect(page.getByText('Others know this tab as')).toBeVisible();
+					await page.getByRole('link', { name: 'Settings' }).click();
 					expect(await violations(page), 'settings').toEqual([]);
-					expect(await tooWide(page), 'settings').toBe(false);
+					await everySection(page, async (address) => {
+						expect(await violations(page), address).toEqual([]);
+						expect(await tooWide(page), address).toBe(false);
+					});
+					await page.getByRole('link', { name: 'Keyboard shortcuts' }).click();
 					await page.getByRole('button', { name: 'Show the shortcuts' }).click();
 					expect(await violations(page), 'the shortcuts').toEqual([]);
 					await page.keyboard.press('Escape');
@@ -270,7 +275,7 @@ test('a tab opened behind another, which is given no frames, starts all the same
 	await page.addInitScript(() => {
 		globalThis.requestAnimationFrame = () => 0;
 	});
-	await page.goto(`${site.url}#/settings`);
+	await page.goto(`${site.url}#/settings/this-device`);
 	await expect(page.getByText('Others know this tab as')).toBeVisible();
 });
 

@@ -8,6 +8,7 @@ import { carry } from '../../scripts/carry.ts';
 import { findFirefox } from '../../scripts/firefox.mjs';
 import { startFirefox } from '../doubles/firefox.ts';
 import { opened } from '../e2e/carried-page.ts';
+import { settings } from '../e2e/settings.ts';
 import { answered, BUILD, contribute, openStage, send } from '../e2e/stage.ts';
 
 let folder = '';
@@ -25,7 +26,7 @@ test('joins the mesh by a pasted address, and a computer there answers', async (
 		const lender = await stage.person();
 		await contribute(lender.page);
 		const { page, errors } = await opened(browser, file);
-		await page.getByRole('link', { name: 'Settings' }).click();
+		await settings(page, 'doors');
 		await page
 			.getByLabel('An invitation, a relay’s address or a list of relays')
 			.fill(stage.relay().addresses()[0] ?? '');
@@ -50,7 +51,7 @@ test('joins the mesh by a pasted address, and a computer there answers', async (
 test('made by an app that came from a server: it opens where there is none', async ({ browser }) => {
 	const stage = await openStage(browser);
 	try {
-		const { page } = await stage.person('#/settings');
+		const { page } = await stage.person('#/settings/share');
 		await page.getByRole('button', { name: 'Make the file' }).click();
 		const link = page.getByRole('link', { name: /^Save Fireweed\.html/ });
 		await expect(link).toBeVisible({ timeout: 60_000 });
@@ -60,7 +61,7 @@ test('made by an app that came from a server: it opens where there is none', asy
 		const { page: second, asked } = await opened(browser, made);
 		await send(second, 'What is Fireweed?', 'This device');
 		await answered(second);
-		await second.getByRole('link', { name: 'Settings' }).click();
+		await settings(second, 'share');
 		await expect(second.getByRole('region', { name: 'Share this app' })).toContainText('runs from a file');
 		expect(asked).toEqual([]);
 	} finally {

@@ -5,7 +5,8 @@ import { expect, test } from 'playwright/test';
 import { findFirefox } from '../../scripts/firefox.mjs';
 import { serve } from '../../scripts/serve.ts';
 import { startFirefox, type Firefox } from '../doubles/firefox.ts';
-import { account, settings } from '../e2e/moving.ts';
+import { account } from '../e2e/moving.ts';
+import { settings } from '../e2e/settings.ts';
 import { pictureFile, VIEWS } from '../e2e/picture.ts';
 import { answered, BUILD, contribute, openStage, send } from '../e2e/stage.ts';
 
@@ -85,10 +86,10 @@ test('Firefox: everything moves there from Chromium; it asks the mesh and lends 
 		const [{ page: old }, lender] = [await stage.person(), await stage.person()];
 		await send(old, 'What is Fireweed?', 'This device');
 		await answered(old);
-		await settings(old);
 		const did = await account(old);
+		await settings(old, 'move');
 
-		await firefox.goto(`${elsewhere.url}#/settings`);
+		await firefox.goto(`${elsewhere.url}#/settings/move`);
 		// Its clipboard cannot be read from here.
 		await firefox.evaluate('void (navigator.clipboard.writeText = async (text) => void (window.copied = text))');
 		await click(firefox, 'Show a code');
@@ -103,6 +104,7 @@ test('Firefox: everything moves there from Chromium; it asks the mesh and lends 
 		await click(firefox, 'Yes, the same number');
 		await click(firefox, 'Restore');
 		await expect(old.getByText('Everything has arrived and is kept there.')).toBeVisible({ timeout: 30_000 });
+		await firefox.goto(`${elsewhere.url}#/settings/backup`);
 		const whose = `document.querySelector('section.backup code')?.getAttribute('title') ?? null`;
 		await expect.poll(() => firefox.evaluate(whose).catch(() => null), { timeout: 30_000 }).toBe(did);
 
@@ -169,7 +171,7 @@ test('Firefox: storage nearly full is said, with a way to what takes the room, a
 		// Firefox counts it for a while yet; a page asks when it is opened.
 		let looks = 0;
 		const stillFull = async () => {
-			await firefox.goto(`${server.url}?look=${(looks += 1)}#/settings`);
+			await firefox.goto(`${server.url}?look=${(looks += 1)}#/settings/models`);
 			await expect.poll(() => says(firefox, 'used of about 50.3 MB'), { timeout: 60_000 }).toBe(true);
 			return (await says(firefox, FULL)) || (await says(firefox, 'It is nearly full'));
 		};

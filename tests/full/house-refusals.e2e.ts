@@ -4,7 +4,7 @@ import { encode } from '@ipld/dag-cbor';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { account, lookInside, saveBackup, settings } from '../e2e/moving.ts';
+import { account, lookInside, saveBackup } from '../e2e/moving.ts';
 import { answered, openStage, send, table, type Stage } from '../e2e/stage.ts';
 
 let stage: Stage;
@@ -60,7 +60,6 @@ test('a wrong passphrase, a damaged file, a newer format, a full disk and a chan
 	await page.goto(stage.url);
 	await send(page, 'What is the capital of Peru?', 'This device');
 	await answered(page);
-	await settings(page);
 	const own = await account(page);
 	const holds = async () => [
 		await account(page),

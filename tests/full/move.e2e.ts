@@ -3,7 +3,7 @@ import { expect, test, type Page } from 'playwright/test';
 import { parseDid } from '#lib/protocol/did.ts';
 import { readMoveCode } from '#lib/protocol/move-code.ts';
 import { serve } from '../../scripts/serve.ts';
-import { account, giveCode, sayYes, settings, showCode, takeIn } from '../e2e/moving.ts';
+import { account, giveCode, sayYes, showCode, takeIn } from '../e2e/moving.ts';
 import { answered, BUILD, contribute, openStage, send, table } from '../e2e/stage.ts';
 
 /** Puts a long conversation that does not pack into the page's store: many pieces, under way at once. */
@@ -44,10 +44,9 @@ test('a no ends it on both sides, a code is good once, and then everything comes
 		await contribute(lender.page);
 		await send(old, 'What is the capital of Peru?', 'The mesh');
 		await answered(old);
-		await settings(old);
 		const did = await account(old);
 		const fresh = await context.newPage();
-		await fresh.goto(`${elsewhere.url}#/settings`);
+		await fresh.goto(`${elsewhere.url}#/settings/move`);
 		await expect.poll(() => account(fresh)).not.toBeNull();
 		const before = await account(fresh);
 		expect(before).not.toBe(did);

@@ -3,7 +3,7 @@ import decodeQR from 'qr/decode.js';
 import { expect, test } from 'playwright/test';
 import { serve, type Serving } from '../../scripts/serve.ts';
 import { withCamera } from '../e2e/camera.ts';
-import { account, settings } from '../e2e/moving.ts';
+import { account } from '../e2e/moving.ts';
 import { answered, BUILD, send } from '../e2e/stage.ts';
 
 const PASSPHRASE = 'four unrelated quiet words';
@@ -23,7 +23,6 @@ test('a backup shown as pictures is read by another browser’s camera, whole, a
 	await page.goto(here.url);
 	await send(page, 'What is Fireweed?', 'This device');
 	await answered(page);
-	await settings(page);
 	const did = await account(page);
 	await page.getByLabel('Passphrase', { exact: true }).fill(PASSPHRASE);
 	await page.getByLabel('Passphrase again').fill(PASSPHRASE);
@@ -48,7 +47,6 @@ test('a backup shown as pictures is read by another browser’s camera, whole, a
 	expect(texts.every((text) => text.startsWith('FW1:'))).toBe(true);
 
 	await withCamera(texts, there.url, async (other) => {
-		await settings(other);
 		expect(await account(other)).not.toBe(did);
 		await other.getByRole('button', { name: 'Read it with the camera' }).click();
 		await expect(other.getByText(/\d+ of \d+ pictures read/)).toBeVisible({ timeout: 20_000 });

@@ -39,7 +39,7 @@ test.describe('alone', () => {
 		const models = await startModelServer();
 		try {
 			models.put(repositories());
-			await page.goto(`${site.url}#/settings`);
+			await page.goto(`${site.url}#/settings/models`);
 			await page.getByLabel('Address of its folder or file').fill(`${models.origin}/acme/small`);
 			const section = page.getByRole('region', { name: 'Models on this device' });
 			await section.getByRole('button', { name: 'Look' }).click();
@@ -61,7 +61,7 @@ test.describe('alone', () => {
 	});
 
 	test('no graphics card', async ({ page }) => {
-		await page.goto(`${site.url}#/settings`);
+		await page.goto(`${site.url}#/settings/models`);
 		await expect(page.getByText('This browser offers pages no graphics card')).toBeVisible();
 		await pictures(page, 'no-graphics-card');
 	});

@@ -61,6 +61,7 @@ for (const view of Object.keys(VIEWS) as View[]) {
 
 		await go(page, view, 'Settings');
 		await taken('settings');
+		await page.getByRole('link', { name: 'Delete everything' }).click();
 		await page.getByRole('button', { name: /^Delete everything/ }).click();
 		await taken('wipe');
 		expect(errors).toEqual([]);

@@ -1,21 +1,33 @@
-/** The list at the top of Settings: every section of the page, in its order. */
-import { readFileSync } from 'node:fs';
+/** The settings: what the list calls a section is what stands above it, and whoever leads to a section leads to one that is there. */
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { SETTINGS_GROUPS } from '#lib/ui/settings/section.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const read = (file: string) => readFileSync(path.join(ROOT, file), 'utf8');
+const SECTIONS = SETTINGS_GROUPS.flat();
 
-test('names every section by the id of its heading, in the order of the page', () => {
-	const page = read('src/routes/settings/+page.svelte');
+test('every section stands in one group, under the name it has in the list', () => {
+	expect(new Set(SECTIONS).size).toBe(SECTIONS.length);
+	const page = read('src/routes/settings/[section]/+page.svelte');
 	const files = new Map(
-		[...page.matchAll(/import (\w+Section) from '#lib\/([^']+)'/g)].map(([, name = '', file = '']) => [name, file])
+		[...page.matchAll(/import (\w+Section) from '#lib\/([^']+)'/g)].map(([, name, file]) => [name, file])
 	);
-	const headings = [...page.matchAll(/Section: (\w+Section) \}/g)].map(([, name = '']) => {
-		const [, id] = /<h2 id="([\w-]+)"/.exec(read(`src/lib/${files.get(name)}`)) ?? [];
-		return id ?? name;
-	});
-	const listed = [...page.matchAll(/\{ id: '([\w-]+)'/g)].map(([, id]) => id);
-	expect(headings.length).toBeGreaterThan(10);
-	expect(listed).toEqual(headings);
+	const heading = (id: string) => {
+		const [, component] = new RegExp(`\\b'?${id}'?: (\\w+Section)\\b`).exec(page) ?? [];
+		return /<h2 [^>]*>\{t\('([^']+)'\)\}/.exec(read(`src/lib/${files.get(component)}`))?.[1];
+	};
+	const list = read('src/lib/ui/settings/SettingsPage.svelte');
+	const named = (id: string) => new RegExp(`\\b'?${id}'?: t\\('([^']+)'\\)`).exec(list)?.[1];
+	expect(SECTIONS.map(heading).filter((key) => key === undefined)).toEqual([]);
+	expect(SECTIONS.map(named)).toEqual(SECTIONS.map(heading));
+});
+
+test('every link into the settings leads to their list or to one of them', () => {
+	const led = readdirSync(path.join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+		.filter((file) => /\.(svelte|ts)$/.test(file))
+		.flatMap((file) => [...read(`src/${file}`).matchAll(/#\/settings(?:\/([\w-]+))?['"]/g)].map(([, id]) => id));
+	expect(led.length).toBeGreaterThan(3);
+	expect(led.filter((id) => id !== undefined && !SECTIONS.some((section) => section === id))).toEqual([]);
 });
