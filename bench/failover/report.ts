@@ -10,7 +10,7 @@ const AIM_MS = [1_000, 300] as const;
 /** Losses that make a kept result. */
 export const ENOUGH_KILLS = 200;
 
-const PARTS = ['detection', 'reassignment', 'prefill', 'pause'] as const;
+const PARTS = ['detection', 'reassignment', 'prefill', 'pause', 'seen'] as const;
 
 export function reportFailover(lines: readonly Line[], made: Machine): string {
 	const losses = lines.filter((line) => line.what === 'loss');
@@ -27,7 +27,7 @@ export function reportFailover(lines: readonly Line[], made: Machine): string {
 				hedge === 0 ? 'plain' : 'hedged',
 				kill ?? '**all**',
 				String(of.length),
-				...PARTS.map((part) => spread(of.map((loss) => loss[part]).filter((ms) => ms !== null)))
+				...PARTS.map((part) => spread(of.map((loss) => loss[part]).filter((ms) => ms != null)))
 			];
 		})
 	);
@@ -45,10 +45,10 @@ export function reportFailover(lines: readonly Line[], made: Machine): string {
 		'Milliseconds: p50 / p95 / most.\n',
 		table(['', 'lost by', 'losses', ...PARTS], rows),
 		...AIM_MS.map((aim, hedge) => {
-			const pauses = timed.filter((loss) => loss.hedge === hedge).map(({ pause }) => pause);
-			const gone = timed.filter((loss) => loss.hedge === hedge).map(untilAnother);
+			const of = timed.filter((loss) => loss.hedge === hedge);
+			const seen = of.flatMap((loss) => loss.seen ?? []);
 			const name = hedge === 0 ? 'plain' : 'hedged';
-			return `- Aim, ${name}: p95 at most ${aim} ms. Until another has it: ${spread(gone)}; the pause a person sees: ${spread(pauses)}.`;
+			return `- Aim, ${name}: p95 at most ${aim} ms. Until another has it: ${spread(of.map(untilAnother))}; without a new word: ${spread(of.map(({ pause }) => pause))}; the pause a person sees: ${spread(seen)} (${seen.length} losses).`;
 		}),
 		`- Tokens lost, doubled or changed against a replay of the seed: ${wrong.length === 0 ? 'none' : `in ${wrong.length} answers`}. Not finished: ${losses.filter(({ end }) => end !== 'success').length}; runs that failed: ${failures.length}.`,
 		`- False alarms on a loaded machine (${calm[0]?.burners ?? 0} busy loops): ${alarms} in ${minutes.toFixed(1)} job-minutes${minutes > 0 ? ` (95 %: at most ${(most(alarms) / minutes).toFixed(4)} a minute; aim: fewer than 0.001)` : ''}.`,
@@ -62,7 +62,8 @@ const METHOD = `## Method
 
 One asking tab and three that answer with the pocket model, each in a browser of its own, linked by a real relay. The asker has an answer of 140 tokens at temperature 1; when 33 to 100 of them are there, whoever leads is
 lost: its tab **closed**; its renderer process **killed** (SIGKILL); the process **frozen** (SIGSTOP); its network **cut** (its browser's network service stopped, the tab itself lives on). All clocks are one machine's.
-**Detection**: until the originator gives it up. **Reassignment**: from then until another has accepted; 0 where one had before. **Prefill**: from then until its next word is shown. **Pause**: the longest time without a new word.
+**Detection**: until the originator gives it up. **Reassignment**: from then until another has accepted; 0 where one had before. **Prefill**: from then until its next word is shown. **Pause**: the longest time without a new word. **Seen**:
+the longest time without more on the screen, by the chat's own pace (src/lib/ui/chat/pace.ts) on those words; losses before 2026-11-22, 13:00, have none.
 Hedged: one stands by from the beginning. Then each answer is drawn again from its receipt's seed in another process and compared, token by token. False alarms: as many answers at once as there are who lend, again and again, with nobody lost, beside busy loops, twice as many as cores.
 `;
 

@@ -8,6 +8,7 @@ import { read } from '#lib/protocol/envelope.ts';
 import { executionReceipt } from '#lib/protocol/receipt.ts';
 import { createTab } from '#lib/tab.ts';
 import { OPEN } from '#lib/ui/chat/manner.ts';
+import { Pace, type Paced } from '#lib/ui/chat/pace.ts';
 import type { Broken, Chronicle } from '../failover/chronicle.ts';
 import type { Ask, Run } from '../run.ts';
 
@@ -89,10 +90,30 @@ class BenchPage {
 	 * who stands by when it is `at` tokens long.
 	 */
 	async broken({ prompt, tokens, hedge, at }: Broken): Promise<Chronicle> {
-		const kept = { words: [], said: [], tokens: [], text: '', executors: [], standbys: [], end: '', receipt: '' };
+		const kept = {
+			words: [],
+			screen: [],
+			said: [],
+			tokens: [],
+			text: '',
+			executors: [],
+			standbys: [],
+			end: '',
+			receipt: ''
+		};
 		const chronicle: Chronicle = kept as Chronicle;
 		const note = listening(chronicle);
 		let due = true;
+		const show = (characters: number) => {
+			if (characters > (chronicle.screen.at(-1)?.characters ?? 0))
+				chronicle.screen.push({ at: Date.now(), characters });
+		};
+		const pace = new Pace<Paced>({
+			now: Date.now,
+			evenly: true,
+			show: ({ message }) => show(message.text.length),
+			keep: () => undefined
+		});
 		try {
 			for await (const event of this.#app.answerByMesh(wishFor({ prompt, tokens }), never(), { hedge })) {
 				const moment = Date.now();
@@ -103,6 +124,7 @@ class BenchPage {
 					chronicle.words.push({ at: moment, position: event.position });
 					chronicle.tokens.push(...event.tokens);
 					chronicle.text += event.text;
+					pace.hear({ message: { text: chronicle.text }, phase: { kind: 'writing' } });
 					if (due && chronicle.tokens.length >= at) {
 						due = false;
 						(globalThis as { reached?: (now: Reached) => unknown }).reached?.({
@@ -119,6 +141,8 @@ class BenchPage {
 			}
 		} finally {
 			note.stop();
+			pace.end();
+			show(chronicle.text.length);
 		}
 		const record = await this.#app.store.receipts.get(chronicle.receipt);
 		if (record?.kind === 'sealed') {

@@ -5,30 +5,42 @@ import type { Line } from '../../bench/failover/measure.ts';
 import { reportFailover } from '../../bench/failover/report.ts';
 
 const words = (...moments: number[]) => moments.map((at, position) => ({ at, position }));
+const screen = (...moments: number[]) => moments.map((at, characters) => ({ at, characters }));
 const said = (lines: Readonly<Record<string, number>>) =>
 	Object.entries(lines).map(([line, at]) => ({ line: `fireweed ${line}`, at, facts: undefined }));
 
 describe('the times of a loss', () => {
-	it('are told apart: noticed, taken over, first new word, and the pause from the last word before', () => {
+	it('are told apart: noticed, taken over, first new word, and the pause from the last word before, in hand and on the screen', () => {
 		const chronicle = {
 			words: words(900, 950, 1_000, 1_010, 3_000, 3_050, 9_000),
+			screen: screen(900, 1_000, 1_300, 3_040, 3_200, 8_000),
 			said: said({ 'executor-lost': 2_300, 'handed-over': 2_350 })
 		};
 		// A word that was under way when it was lost came after.
-		expect(timesOf(chronicle, 1_005)).toEqual({ detection: 1_295, reassignment: 50, prefill: 650, pause: 1_990 });
+		expect(timesOf(chronicle, 1_005)).toEqual({
+			...{ detection: 1_295, reassignment: 50, prefill: 650, pause: 1_990, seen: 1_740 }
+		});
 	});
 
 	it('of a standby: nothing to reassign, and the pause is that between words', () => {
 		const chronicle = {
 			words: words(900, 1_000, 1_080, 1_400, 2_310, 2_330, 9_000),
+			screen: screen(900, 1_000, 1_080, 1_400, 1_700, 2_310),
 			said: said({ 'executor-lost': 2_300, 'handed-over': 2_300 })
 		};
-		expect(timesOf(chronicle, 1_005)).toEqual({ detection: 1_295, reassignment: 0, prefill: 10, pause: 910 });
+		expect(timesOf(chronicle, 1_005)).toEqual({
+			detection: 1_295,
+			reassignment: 0,
+			prefill: 10,
+			pause: 910,
+			seen: 610
+		});
 	});
 
 	it('of one that nobody replaced are missing, not nought', () => {
-		const chronicle = { words: words(900, 1_000), said: said({ 'executor-lost': 500 }) };
-		expect(timesOf(chronicle, 950)).toEqual({ detection: null, reassignment: null, prefill: null, pause: 100 });
+		const chronicle = { words: words(900, 1_000), screen: screen(900), said: said({ 'executor-lost': 500 }) };
+		const missing = { detection: null, reassignment: null, prefill: null };
+		expect(timesOf(chronicle, 950)).toEqual({ ...missing, pause: 100, seen: 0 });
 	});
 });
 
@@ -48,6 +60,11 @@ describe('the page of all losses', () => {
 		expect(page(lines)).toContain('50 / 95 / 100');
 		expect(page(lines)).toContain('not yet a result');
 		expect(page([...lines, ...lines])).not.toContain('not yet a result');
+	});
+
+	it('tells what a person sees only of those losses that it was measured of', () => {
+		const text = page([loss(50), loss(60, { seen: 7 })]);
+		expect(text).toContain('without a new word: 50 / 60 / 60; the pause a person sees: 7 / 7 / 7 (1 losses)');
 	});
 
 	it('says when a token was wrong, an answer did not end, or the machine was busy', () => {

@@ -254,8 +254,9 @@ export class Chat {
 		const release = orphan ? () => undefined : this.#with.claims.hold(message.id);
 		this.droppedTurns = 0;
 		let state: Running = { message, phase: { kind: 'starting' }, droppedTurns: 0 };
-		const pace = new Pace({
+		const pace = new Pace<Running>({
 			now: this.#with.now,
+			evenly: place === 'mesh',
 			show: (newest) => {
 				this.running = newest;
 				this.#replace(newest.message);
