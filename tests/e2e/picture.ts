@@ -1,7 +1,8 @@
-/** Pictures of a page as people see it: a desk in light, a phone in dark. `npm run screens` keeps them in docs/screens; other runs throw them away. */
+/** Pictures of a page as people see it, a desk in light, a phone in dark, and axe's judgement of each. `npm run screens` keeps them in docs/screens; other runs throw them away. */
 import path from 'node:path';
 import process from 'node:process';
-import type { Page } from 'playwright/test';
+import { expect, type Page } from 'playwright/test';
+import { violations } from './axe.ts';
 
 const FOLDER = process.env['FIREWEED_SCREENS'] ?? 'test-results/screens';
 
@@ -22,11 +23,12 @@ export async function seenAs(page: Page, view: View): Promise<void> {
 /** Where the picture of a name in a view is kept. */
 export const pictureFile = (name: string, view: View): string => path.join(FOLDER, `${name}.${view}.png`);
 
-/** One picture, `<name>.<view>.png`; the page keeps the view. */
+/** One picture, `<name>.<view>.png`, of what axe finds nothing wrong with; the page keeps the view. */
 export async function picture(page: Page, name: string, view: View): Promise<void> {
 	await seenAs(page, view);
 	await page.bringToFront();
 	await page.screenshot({ path: pictureFile(name, view), animations: 'disabled' });
+	expect(await violations(page), `${name}, ${view}`).toEqual([]);
 }
 
 /** A picture in each view, ending in the desk's. */
