@@ -1,7 +1,10 @@
 import { afterNavigate, beforeNavigate } from '$app/navigation';
 
-/** What follows a page's address, such as the sheet that stands open over it, makes it no other page. */
-const pageOf = (url: URL) => url.hash.split('?')[0] ?? '';
+/**
+ * The page at one end of a navigation; undefined for what was there before the app, of which SvelteKit knows no address, whatever its types say.
+ * What follows a page's address, such as the sheet that stands open over it, makes it no other page.
+ */
+const pageOf = (end: { readonly url: URL | null } | null) => end?.url?.hash.split('?')[0];
 
 /**
  * Every page is read from its top, and on the way back from where one was. SvelteKit does this for the window; here the part below
@@ -11,12 +14,12 @@ export function keepPlaces(): void {
 	const places = new Map<string, number>();
 	const moving = () => document.getElementById('main');
 	beforeNavigate(({ from }) => {
-		if (from) places.set(pageOf(from.url), moving()?.scrollTop ?? 0);
+		const page = pageOf(from);
+		if (page !== undefined) places.set(page, moving()?.scrollTop ?? 0);
 	});
 	afterNavigate(({ from, to, type }) => {
-		const main = moving();
-		// Of what was there before the app, SvelteKit knows no address, whatever its types say.
-		if (type === 'enter' || !main || !from || !to || pageOf(from.url) === pageOf(to.url)) return;
-		main.scrollTop = type === 'popstate' ? (places.get(pageOf(to.url)) ?? 0) : 0;
+		const [main, page] = [moving(), pageOf(to)];
+		if (!main || page === undefined || page === pageOf(from)) return;
+		main.scrollTop = type === 'popstate' ? (places.get(page) ?? 0) : 0;
 	});
 }

@@ -31,3 +31,18 @@ test('every link into the settings leads to their list or to one of them', () =>
 	expect(led.length).toBeGreaterThan(3);
 	expect(led.filter((id) => id !== undefined && !SECTIONS.some((section) => section === id))).toEqual([]);
 });
+
+test('words that lead to a section call it as the list does, in every language', () => {
+	const folder = 'src/lib/ui/language/messages';
+	const led = {
+		'move.in-your-old-fireweed-open': 'move.move-to-a-new-tab',
+		'move.everything-has-arrived': 'house.delete-everything'
+	};
+	const lost = readdirSync(path.join(ROOT, folder)).flatMap((file) => {
+		const words = JSON.parse(read(`${folder}/${file}`)) as Record<string, string>;
+		return Object.entries(led).flatMap(([key, name]) =>
+			words[key]?.includes(words[name] ?? '?') ? [] : [`${file}: ${key}`]
+		);
+	});
+	expect(lost).toEqual([]);
+});
