@@ -20,33 +20,65 @@ test('the bytes of the loader are the pinned ones', async () => {
 	).toBe(pinned.sha256);
 });
 
-/** The loader with a sign of its own, as far as a page can see it. */
+/** The loader with a sign of its own, as far as a page can see it. It says besides whether a page told it to take over. */
 const marked = (files: Map<string, Uint8Array>, mark: string) => {
 	const script = Buffer.from(files.get('service-worker.js') ?? []).toString('utf8');
-	const sign = `\nself.addEventListener('message', (event) => event.data === 'which' && event.ports[0].postMessage('${mark}'));`;
+	const sign = `
+{
+	let told = false;
+	self.addEventListener('message', ({ data, ports }) => {
+		if (data?.fireweed === 'activate') told = true;
+		if (data === 'which') ports[0].postMessage('${mark}');
+		if (data === 'told') ports[0].postMessage(told ? 'told' : 'untold');
+	});
+}`;
 	files.set('service-worker.js', new Uint8Array(Buffer.from(script + sign)));
 };
 const build = (name: string, sequence: number, mark: string, more: Partial<SignedBuildInit> = {}) =>
 	signedBuild('build', { name, manifest: { sequence }, change: (files) => marked(files, mark), ...more });
 
-/** The sign of the loader at work. */
-const atWork = (page: Page) =>
+/** What a loader answers: the one that has this page, or the one that waits behind it. `nobody` where there is none, or it is leaving. */
+const answerOf = (page: Page, whom: 'controller' | 'waiting', question: 'which' | 'told') =>
 	page.evaluate(
-		() =>
-			new Promise<string>((resolve) => {
-				// A worker that is leaving answers no more.
+		async ([whom, question]) => {
+			const { serviceWorker } = navigator;
+			const worker =
+				whom === 'controller' ? serviceWorker.controller : (await serviceWorker.getRegistration())?.waiting;
+			if (!worker) return 'nobody';
+			return new Promise<string>((resolve) => {
 				setTimeout(() => resolve('nobody'), 2_000);
 				const { port1, port2 } = new MessageChannel();
 				port1.onmessage = ({ data }: MessageEvent<string>) => resolve(data);
-				navigator.serviceWorker.controller?.postMessage('which', [port2]);
-			})
+				worker.postMessage(question, [port2]);
+			});
+		},
+		[whom, question] as const
 	);
+/** The sign of the loader at work. */
+const atWork = (page: Page) => answerOf(page, 'controller', 'which');
 /**
  * The browser looks by itself at each start of a page and once a day; here it is asked to. What comes of it is watched, not awaited. It joins
  * a look that began before the server changed, and may find nothing then: so it is asked again until there is something to see.
  */
 const findsAnother = (page: Page) =>
 	page.evaluate(() => void navigator.serviceWorker.getRegistration().then((found) => found?.update()));
+
+/**
+ * Looks for another loader; resolves with the sign of the one at work. Where a debugger watches the one before, as here, Chromium (156) stops
+ * it even with something left to do, and then forgets, once in forty, that another waits for its end: for five minutes. So one that waits
+ * although the pages told it to take over is given the debugger's own word. One that no page told is not helped.
+ */
+async function looksAgain(page: Page): Promise<string> {
+	await findsAnother(page);
+	const before = await atWork(page);
+	if ((await answerOf(page, 'waiting', 'told')) === 'told') {
+		const debug = await page.context().newCDPSession(page);
+		await debug.send('ServiceWorker.enable');
+		await debug.send('ServiceWorker.skipWaiting', { scopeURL: new URL('./', page.url()).href });
+		await debug.detach();
+	}
+	return before;
+}
 
 let one: Files;
 test.beforeAll(async () => {
@@ -65,13 +97,10 @@ for (const which of formsOr('subdomainUrl')) {
 			const older = await context.newPage();
 			await older.goto(gateway[which]);
 			await settled(older);
-			// It stays in front: Chromium (156) does not end a look it began for a tab that is put behind another, and every later look joins it.
 			expect(await atWork(page)).toBe('old');
 
 			gateway.serve(await build('two', 6, 'new'));
-			await expect
-				.poll(() => findsAnother(page).then(() => atWork(page)), { timeout: 30_000, intervals: [1_000] })
-				.toBe('new');
+			await expect.poll(() => looksAgain(page), { timeout: 30_000, intervals: [1_000] }).toBe('new');
 			await page.bringToFront();
 			expect(await shown(page), 'the new loader runs the same release').toBe('one');
 			await page.reload();
