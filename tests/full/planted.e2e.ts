@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'playwright/test';
+import { FAULTS } from './faults.ts';
 
 const run = promisify(execFile);
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -23,54 +24,6 @@ const SOURCES = [
 	'scripts'
 ];
 const WALK = 'a stranger answers over the mesh';
-
-interface Fault {
-	readonly name: string;
-	readonly file: string;
-	readonly find: string;
-	readonly replace: string;
-	/** What the failing test must complain of, so that it fails for this reason and no other. */
-	readonly complaint: RegExp;
-}
-
-const FAULTS: readonly Fault[] = [
-	{
-		name: 'the prompt in the announcement',
-		file: 'src/lib/node/announce.ts',
-		find: 'extensions: {}',
-		replace: "extensions: { leak: utf8((wish.turns.at(-1)?.content ?? '').slice(0, 200)) }",
-		complaint: /planted-secret-prompt|toBe\(false\)/
-	},
-	{
-		name: 'draws from another seed than agreed',
-		file: 'src/lib/node/deliver.ts',
-		find: 'seed: terms.seed',
-		replace: 'seed: new Uint8Array(32)',
-		complaint: /toEqual/
-	},
-	{
-		name: 'a cursor that is off by one',
-		file: 'src/lib/node/deliver.ts',
-		find: 'position: step.position',
-		replace: 'position: step.position + (this.count > 40 ? 1 : 0)',
-		complaint: /./
-	},
-	{
-		name: 'a frame sent twice',
-		file: 'src/lib/node/deliver.ts',
-		find: 'await this.#channel.send(encodeFrame(frame));',
-		replace:
-			'await this.#channel.send(encodeFrame(frame)); if (this.count === 40) await this.#channel.send(encodeFrame(frame));',
-		complaint: /./
-	},
-	{
-		name: 'an acknowledgement of something else',
-		file: 'src/lib/node/hearing.ts',
-		find: 'tokens: position, chain, issuedAt',
-		replace: 'tokens: position, chain: new Uint8Array(32), issuedAt',
-		complaint: /./
-	}
-];
 
 for (const fault of FAULTS) {
 	test(`planted: ${fault.name}`, async () => {
@@ -96,6 +49,9 @@ for (const fault of FAULTS) {
 				'walk.e2e.ts',
 				'-g',
 				WALK,
+				'--project=together',
+				// Without it every test of the other project runs first, whatever is asked for.
+				'--no-deps',
 				'--reporter=line'
 			];
 			const outcome = await run(process.execPath, [...args, `--output=${path.join(folder, 'results')}`], {
