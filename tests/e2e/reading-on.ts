@@ -6,7 +6,7 @@ import { lastAnswer, log, replays, shownTokens } from './answer.ts';
 import { answered, contribute, send, table, type Stage } from './stage.ts';
 
 /** Several seconds of words, and more than an executor makes for somebody who is away. */
-const TOKENS = THOROUGH ? 400 : 250;
+export const TOKENS = THOROUGH ? 400 : 250;
 export const LONG = `?minTokens=${TOKENS}`;
 
 /** What a page tells developers, with the time since `from`. */

@@ -1,7 +1,7 @@
 /** A page that crashes while somebody else answers it, and a second tab beside it; one that is reloaded: tests/e2e/reattach.e2e.ts. */
 import { expect, test } from 'playwright/test';
 import { lastAnswer, log, replays, shownTokens } from '../e2e/answer.ts';
-import { listen, LONG, readsOn } from '../e2e/reading-on.ts';
+import { listen, LONG, readsOn, TOKENS } from '../e2e/reading-on.ts';
 import { answered, contribute, openStage, send, type Stage } from '../e2e/stage.ts';
 
 let stage: Stage;
@@ -36,6 +36,6 @@ test('a second tab of the profile does not take the answer, and can stop nothing
 	await expect(second.getByRole('button', { name: 'Stop' })).toBeVisible({ timeout: 15_000 });
 	await answered(second);
 	expect((await lastAnswer(second))?.answer).toMatchObject({ status: 'done', by: 'mesh', seams: [] });
-	await replays(second, 400);
+	await replays(second, TOKENS);
 	expect([...asker.errors, ...asker.strays]).toEqual([]);
 });
