@@ -19,21 +19,21 @@ export const FAULTS: readonly Fault[] = [
 		file: 'src/lib/node/announce.ts',
 		find: 'extensions: {}',
 		replace: "extensions: { leak: utf8((wish.turns.at(-1)?.content ?? '').slice(0, 200)) }",
-		complaint: /planted-secret-prompt|toBe\(false\)/
+		complaint: /> +\d+ \|\s+expect\(payload\.includes\(secret\)\)\.toBe\(false\)/
 	},
 	{
 		name: 'draws from another seed than agreed',
 		file: 'src/lib/node/deliver.ts',
 		find: 'seed: terms.seed',
 		replace: 'seed: new Uint8Array(32)',
-		complaint: /toEqual/
+		complaint: /> +\d+ \|\s+expect\(answer\.answer\.tokens\)\.toEqual/
 	},
 	{
 		name: 'a cursor that is off by one',
 		file: 'src/lib/node/deliver.ts',
 		find: 'position: step.position',
 		replace: 'position: step.position + (this.count > 40 ? 1 : 0)',
-		complaint: /./
+		complaint: /A piece of the answer was missing or out of order/
 	},
 	{
 		name: 'a frame sent twice',
@@ -41,13 +41,13 @@ export const FAULTS: readonly Fault[] = [
 		find: "await this.say('word', encodeFrame(frame));",
 		replace:
 			"await this.say('word', encodeFrame(frame)); if (this.count === 40) await this.say('word', encodeFrame(frame));",
-		complaint: /./
+		complaint: /A piece of the answer was missing or out of order/
 	},
 	{
 		name: 'an acknowledgement of something else',
 		file: 'src/lib/node/hearing.ts',
 		find: 'tokens: position, chain, issuedAt',
 		replace: 'tokens: position, chain: new Uint8Array(32), issuedAt',
-		complaint: /./
+		complaint: /The connection was closed/
 	}
 ];

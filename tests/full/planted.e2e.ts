@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'playwright/test';
 import { FAULTS } from './faults.ts';
 
@@ -60,7 +60,7 @@ for (const fault of FAULTS) {
 				maxBuffer: 1 << 26
 			}).then(
 				() => 'the test passed',
-				(error: unknown) => String((error as { stdout?: string }).stdout)
+				(error: unknown) => stripVTControlCharacters(String((error as { stdout?: string }).stdout))
 			);
 			expect(outcome).not.toBe('the test passed');
 			expect(outcome).toMatch(/1 failed/);
